@@ -1,0 +1,25 @@
+"""Frame: one picture on its way in or out."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Layout = Literal["bgra", "rgba", "uyvy"]
+
+
+@dataclass(slots=True)
+class Frame:
+    """One picture.
+
+    pixels   (H, W, 4) uint8 ("uyvy": (H, W, 2)), row 0 on top: a numpy array on the host or a
+             torch tensor on a device. Borrowed until the next `receive`: copy what you keep.
+    layout   declared by whoever made the pixels, never guessed from their content. Alpha is
+             ignored on the way in and 255 on the way out.
+    time     seconds on the `perf_counter` clock when it became available; offline, the frame's
+             index over the source's rate.
+    skipped  newer frames that replaced older ones unseen since the last one received.
+    """
+
+    pixels: Any
+    layout: Layout
+    time: float
+    skipped: int = 0

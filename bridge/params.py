@@ -1,0 +1,465 @@
+"""The knobs: everything that can be moved or read while it runs, declared once, where it is used.
+
+A class body is the declaration: `rate = Param(2e-3, min=0.0, max=1.0, taper="log", floor=1e-6,
+doc="…")`, `loss = Reading(0.0, doc="…")`, `@trigger("…")`. `AddressSpace.add("/learn", learner)`
+gives each its OSC address. Any thread may `set`; the frame thread alone applies, between
+frames, so that no knob moves inside one. Reading a value is an ordinary attribute.
+"""
+
+import itertools
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+from bridge import patterns
+
+log = logging.getLogger("bridge.osc")
+
+Value = float | int | bool | str
+Taper = Literal["linear", "log", "antilog"]
+T = TypeVar("T", float, int, bool, str)
+F = TypeVar("F", bound=Callable[..., None])
+
+LONGEST_TEXT = 1024  # characters of a text value
+MOST_PRESSES = 256  # triggers between two frames; a held-down macro sends tens, a flood thousands
+MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
+
+
+class Refused(ValueError):
+    """A value that a knob does not take; the text says what it takes."""
+
+
+class Declared(Generic[T]):
+    """What Param and Reading share: a default, a doc, and values kept on the instance."""
+
+    writable = False
+
+    def __init__(self, default: T, *, unit: str = "", doc: str) -> None:
+        self.default = default
+        self.unit = unit
+        self.doc = doc
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Self: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> T: ...
+    def __get__(self, owner: object | None, kind: type) -> Self | T:
+        if owner is None:
+            return self
+        value: T = owner.__dict__.get(self.name, self.default)
+        return value
+
+    def __set__(self, owner: object, value: T) -> None:
+        values = owner.__dict__
+        if values.get(self.name, self.default) != value:
+            values[self.name] = value
+            knob = values.get("_knobs", {}).get(self.name)
+            if knob is not None:
+                knob.stamp = next(knob.clock)
+
+    @property
+    def kind(self) -> str:
+        """ "float", "int", "bool", "choice" or "text"."""
+        return {bool: "bool", int: "int", float: "float"}.get(type(self.default), "text")
+
+
+class Reading(Declared[T]):
+    """A value that the program reports and nobody outside can set."""
+
+
+class Param(Declared[T]):
+    """A value that a hand can move.
+
+    min, max   the range, both included; beyond it a value is clipped (and counted)
+    taper      how a fader's travel spreads over the range: "linear"; "log" (equal travel, equal
+               ratio, from `floor` up; 0 at the very end if min is 0); "antilog" (the same,
+               mirrored: fine near max, for momentum and its kin)
+    choices    the names of a choice, in the order of their indices
+    slew       seconds a continuous knob takes to glide to a new value; 0 = at once
+    active     tells, from the owner, whether the knob does anything at present
+    """
+
+    writable = True
+
+    def __init__(
+        self,
+        default: T,
+        *,
+        min: float = -math.inf,
+        max: float = math.inf,
+        taper: Taper = "linear",
+        floor: float = 0.0,
+        choices: Sequence[str] = (),
+        unit: str = "",
+        slew: float = 0.0,
+        active: Callable[[Any], bool] | None = None,
+        doc: str,
+    ) -> None:
+        super().__init__(default, unit=unit, doc=doc)
+        self.min, self.max, self.taper, self.floor = min, max, taper, floor
+        self.choices = tuple(choices)
+        self.slew = slew
+        self.active = active
+        if self.kind in ("float", "int") and not (math.isfinite(min) and math.isfinite(max)):
+            raise TypeError(f"a number needs min and max ({doc})")
+        if taper != "linear" and floor <= 0:
+            raise TypeError(f"a {taper} taper needs a floor above 0 ({doc})")
+        if self.clipped(default) != default:
+            raise TypeError(f"the default {default} is outside its own range ({doc})")
+
+    @property
+    def kind(self) -> str:
+        return "choice" if self.choices else super().kind
+
+    def coerce(self, given: object) -> T:
+        """`given` as this knob's kind, not yet clipped. Raises Refused, saying what it takes."""
+        value: object
+        if self.kind == "text":
+            value = self._text(given)
+        elif self.kind == "choice":
+            value = self._choice(given)
+        else:
+            value = self._number(given)
+        return value  # type: ignore[return-value]  # the kind is the default's own type
+
+    def clipped(self, value: T) -> T:
+        """The nearest value inside the range."""
+        if self.kind not in ("float", "int"):
+            return value
+        return type(self.default)(min(max(value, self.min), self.max))  # type: ignore[type-var]
+
+    def _number(self, given: object) -> object:
+        if isinstance(given, str) or not isinstance(given, (bool, int, float)):
+            raise Refused(f"takes a number, not {_shown(given)}")
+        if not math.isfinite(given):
+            raise Refused(f"takes a finite number, not {given}")
+        if self.kind == "bool":
+            return bool(given)
+        return float(given) if self.kind == "float" else round(given)
+
+    def _choice(self, given: object) -> str:
+        if isinstance(given, str) and given in self.choices:
+            return given
+        if isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given):
+            return self.choices[min(max(round(given), 0), len(self.choices) - 1)]
+        raise Refused(f"takes one of {', '.join(self.choices)}, or its index, not {_shown(given)}")
+
+    def _text(self, given: object) -> str:
+        if isinstance(given, str) and len(given) <= LONGEST_TEXT:
+            return given
+        raise Refused(f"takes a text of at most {LONGEST_TEXT} characters, not {_shown(given)}")
+
+    def to_norm(self, value: float) -> float:
+        """Where in a fader's travel, 0 to 1, `value` lies."""
+        if self.taper == "antilog":
+            return 1.0 - self._log_norm(self.max - value)
+        if self.taper == "log":
+            return self._log_norm(value - self.min)
+        span = self.max - self.min
+        return (value - self.min) / span if span else 0.0
+
+    def from_norm(self, norm: float) -> float:
+        """The value at `norm` of a fader's travel, 0 to 1."""
+        norm = min(max(norm, 0.0), 1.0)
+        if self.taper == "antilog":
+            return self.max - self._log_value(1.0 - norm)
+        if self.taper == "log":
+            return self.min + self._log_value(norm)
+        return self.min + norm * (self.max - self.min)
+
+    def _log_norm(self, distance: float) -> float:
+        span = self.max - self.min
+        return (
+            max(0.0, math.log(distance / self.floor) / math.log(span / self.floor))
+            if distance > 0
+            else 0.0
+        )
+
+    def _log_value(self, norm: float) -> float:
+        return (
+            self.floor * math.exp(norm * math.log((self.max - self.min) / self.floor))
+            if norm > 0
+            else 0.0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Something that happens when pressed. `at_once`: on the thread that pressed, with its words."""
+
+    doc: str
+    at_once: bool = False
+
+
+def trigger(doc: str, *, at_once: bool = False) -> Callable[[F], F]:
+    """Declare a method that happens when its address is pressed.
+
+    It takes no argument and runs on the frame thread, between frames, in the order pressed. With
+    `at_once` it runs on the thread that called `AddressSpace.set`, and is given that call's
+    arguments and sender.
+    """
+
+    def mark(method: F) -> F:
+        method.declared = Trigger(doc, at_once)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+@dataclass(slots=True, eq=False)
+class Knob:
+    """A declaration at an address, bound to the object whose attribute it is."""
+
+    address: str
+    name: str
+    owner: Any
+    declared: Declared[Any] | Trigger
+    clock: Iterator[int]
+    stamp: int = 0  # the space's clock when the value last changed
+
+    @property
+    def kind(self) -> str:
+        return "trigger" if isinstance(self.declared, Trigger) else self.declared.kind
+
+    @property
+    def access(self) -> str:
+        """ "rw" for a Param, "r" for a Reading, "w" for a trigger."""
+        if isinstance(self.declared, Trigger):
+            return "w"
+        return "rw" if self.declared.writable else "r"
+
+    @property
+    def value(self) -> Any:
+        return getattr(self.owner, self.name)
+
+    @property
+    def active(self) -> bool:
+        """Whether it does anything at present (its value is kept either way)."""
+        asks = self.declared.active if isinstance(self.declared, Param) else None
+        return asks is None or asks(self.owner)
+
+
+@dataclass(slots=True)
+class _Glide:
+    start: float
+    seconds: float
+    begin: float  # both ends in fader travel, 0..1
+    end: float
+    target: float
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What has arrived since the last frame: values, newest wins, between presses, in order."""
+
+    values: dict[Knob, Any] = field(default_factory=dict)
+    press: Knob | None = None
+
+
+class AddressSpace:
+    """Every knob by its OSC address. `set` from any thread; `apply` from the frame thread.
+
+    Values that arrive between two frames coalesce to the newest; presses stay in order, also with
+    respect to the values sent before them (`/brain/slot 3`, then `/brain/save`).
+    """
+
+    refused = Reading(0, doc="values refused: the wrong kind, NaN, read-only, too many at once")
+    clipped = Reading(0, doc="values that lay outside their range and were clipped to it")
+    unknown = Reading(0, doc="messages to addresses that are not here")
+
+    def __init__(self) -> None:
+        self.slew = 0.0  # seconds, for continuous knobs that declare none of their own
+        self._knobs: dict[str, Knob] = {}
+        self._clock = itertools.count(1)
+        self._lock = threading.Lock()
+        self._pending = [_Pending()]
+        self._glides: dict[Knob, _Glide] = {}
+        self._said: set[tuple[str, str]] = set()
+        self._find = lru_cache(512)(self._search)
+
+    # Declaring and finding
+
+    def add(self, group: str, owner: object) -> None:
+        """Give every knob declared on `owner`'s class an address under `group` ("/learn")."""
+        for name, declared in _declarations(type(owner)):
+            address = f"{group}/{name}"
+            if address in self._knobs:
+                raise ValueError(f"two knobs want the address {address}")
+            knob = Knob(address, name, owner, declared, self._clock)
+            self._knobs[address] = knob
+            owner.__dict__.setdefault("_knobs", {})[name] = knob
+        self._find.cache_clear()
+
+    def __getitem__(self, address: str) -> Knob:
+        return self._knobs[address]
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._knobs
+
+    def __iter__(self) -> Iterator[Knob]:
+        return iter(list(self._knobs.values()))
+
+    def match(self, pattern: str) -> tuple[Knob, ...]:
+        """The knobs that an OSC 1.0 address pattern names, in the order they were added."""
+        knob = self._knobs.get(pattern)
+        return (knob,) if knob else self._find(pattern)
+
+    def _search(self, pattern: str) -> tuple[Knob, ...]:
+        matches = patterns.compile(pattern)
+        return tuple(k for a, k in self._knobs.items() if matches(a)) if matches else ()
+
+    # Setting: any thread
+
+    def set(self, address: str, arguments: Sequence[object] = (), sender: Any = None) -> bool:
+        """Put what a message says in line for the next frame.
+
+        `address` may be a pattern. Nothing is raised: what cannot be taken is counted, and
+        logged once. Returns whether every knob it named took it.
+        """
+        knobs = self.match(address)
+        if not knobs:
+            with self._lock:
+                self.unknown += 1
+            self._say_once(address, "is not an address here; `firstlight params` lists them")
+            return False
+        return all([self._line_up(knob, arguments, sender) for knob in knobs])
+
+    def _line_up(self, knob: Knob, arguments: Sequence[object], sender: Any) -> bool:
+        if isinstance(knob.declared, Trigger) and knob.declared.at_once:
+            getattr(knob.owner, knob.name)(arguments, sender)
+            return True
+        try:
+            with self._lock:
+                self._take(knob, arguments)
+        except Refused as problem:
+            with self._lock:
+                self.refused += 1
+            self._say_once(knob.address, str(problem))
+            return False
+        return True
+
+    def _take(self, knob: Knob, arguments: Sequence[object]) -> None:
+        if isinstance(knob.declared, Trigger):
+            if _pressed(arguments):
+                if len(self._pending) > MOST_PRESSES:
+                    raise Refused(f"was pressed over {MOST_PRESSES} times between two frames")
+                self._pending[-1].press = knob
+                self._pending.append(_Pending())
+            return
+        self._pending[-1].values[knob] = self._fit(knob, arguments)
+
+    def _fit(self, knob: Knob, arguments: Sequence[object]) -> Any:
+        declared = knob.declared
+        if not isinstance(declared, Param):
+            raise Refused("can be read, not set")
+        if len(arguments) != 1:
+            raise Refused(f"takes one value, not {len(arguments)}")
+        value = declared.coerce(arguments[0])
+        inside = declared.clipped(value)
+        if inside != value:
+            self.clipped += 1
+        return inside
+
+    def _say_once(self, address: str, what: str) -> None:
+        if (address, what) not in self._said and len(self._said) < MOST_SAID:
+            self._said.add((address, what))
+            log.warning("%s %s", address, what)
+
+    # Applying: the frame thread
+
+    def apply(self, now: float) -> None:
+        """Move every knob to what has arrived. `now` in seconds, on the frame's own clock."""
+        with self._lock:
+            pending, self._pending = self._pending, [_Pending()]
+        for batch in pending:
+            for knob, value in batch.values.items():
+                self._move(knob, value, now)
+            if batch.press is not None:
+                getattr(batch.press.owner, batch.press.name)()
+        for knob, glide in list(self._glides.items()):
+            self._step(knob, glide, now)
+
+    def _move(self, knob: Knob, value: Any, now: float) -> None:
+        declared = knob.declared
+        assert isinstance(declared, Param)
+        seconds = (declared.slew or self.slew) if declared.kind == "float" else 0.0
+        if seconds > 0:
+            begin, end = declared.to_norm(knob.value), declared.to_norm(value)
+            self._glides[knob] = _Glide(now, seconds, begin, end, value)
+        else:
+            self._glides.pop(knob, None)
+            declared.__set__(knob.owner, value)
+
+    def _step(self, knob: Knob, glide: _Glide, now: float) -> None:
+        assert isinstance(knob.declared, Param)
+        along = (now - glide.start) / glide.seconds
+        if along >= 1.0:
+            del self._glides[knob]
+            value = glide.target
+        else:
+            value = knob.declared.from_norm(glide.begin + along * (glide.end - glide.begin))
+        knob.declared.__set__(knob.owner, value)
+
+    # Whole states
+
+    def assign(self, address: str, value: object) -> None:
+        """Set one knob now. Raises KeyError for an unknown address, Refused for a bad value."""
+        knob = self._knobs[address]
+        if isinstance(knob.declared, Trigger):
+            raise Refused("is pressed, not set")
+        knob.declared.__set__(knob.owner, self._fit(knob, [value]))
+
+    def preset(self) -> dict[str, Value]:
+        """Every Param's value by address: what a preset is."""
+        return {k.address: k.value for k in self if k.access == "rw"}
+
+    def recall(self, preset: Mapping[str, object]) -> list[str]:
+        """Put a preset in line for the next frame. Returns a warning for each entry not taken."""
+        warnings = []
+        for address, value in preset.items():
+            if address not in self._knobs:
+                warnings.append(f"{address} is not an address here")
+            elif not self.set(address, [value]):
+                warnings.append(f"{address} does not take {_shown(value)}")
+        return warnings
+
+    def values(self) -> dict[str, Value]:
+        """Every Param and Reading as it will be at the next frame. Any thread."""
+        with self._lock:
+            coming = {k: v for batch in self._pending for k, v in batch.values.items()}
+        return {k.address: coming.get(k, k.value) for k in self if k.access != "w"}
+
+    def changed(self, since: int) -> list[Knob]:
+        """Knobs whose value has changed after stamp `since`, oldest change first."""
+        return sorted((k for k in self if k.stamp > since), key=lambda k: k.stamp)
+
+
+def _declarations(owner: type) -> Iterator[tuple[str, Declared[Any] | Trigger]]:
+    """What a class and its bases declare, bases first, in the order written."""
+    for base in reversed(owner.__mro__):
+        for name, member in vars(base).items():
+            declared = member if isinstance(member, Declared) else getattr(member, "declared", None)
+            if isinstance(declared, (Declared, Trigger)):
+                yield name, declared
+
+
+def _pressed(arguments: Sequence[object]) -> bool:
+    """Whether a trigger's message is a press: no argument, impulse, true or non-zero."""
+    if not arguments:
+        return True
+    if len(arguments) > 1 or isinstance(arguments[0], (str, bytes, list)):
+        raise Refused("is pressed with no argument, or with 1")
+    return arguments[0] is None or bool(arguments[0])
+
+
+def _shown(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= 40 else text[:37] + "…"
