@@ -21,7 +21,7 @@ log = logging.getLogger("bridge.osc")
 
 Value = float | int | bool | str
 Taper = Literal["linear", "log", "antilog"]
-T = TypeVar("T", float, int, bool, str)
+T = TypeVar("T", bound=Value)
 F = TypeVar("F", bound=Callable[..., None])
 
 LONGEST_TEXT = 1024  # characters of a text value
@@ -134,7 +134,9 @@ class Param(Declared[T]):
         """The nearest value inside the range."""
         if self.kind not in ("float", "int"):
             return value
-        return type(self.default)(min(max(value, self.min), self.max))  # type: ignore[type-var]
+        number: Any = value
+        inside: T = type(self.default)(min(max(number, self.min), self.max))
+        return inside
 
     def _number(self, given: object) -> object:
         if isinstance(given, str) or not isinstance(given, (bool, int, float)):
@@ -193,7 +195,7 @@ class Param(Declared[T]):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Something that happens when pressed. `at_once`: on the thread that pressed, with its words."""
+    """Something that happens when pressed; `trigger` says what `at_once` means."""
 
     doc: str
     at_once: bool = False
@@ -330,7 +332,8 @@ class AddressSpace:
                 self.unknown += 1
             self._say_once(address, "is not an address here; `firstlight params` lists them")
             return False
-        return all([self._line_up(knob, arguments, sender) for knob in knobs])
+        taken = [self._line_up(knob, arguments, sender) for knob in knobs]
+        return all(taken)
 
     def _line_up(self, knob: Knob, arguments: Sequence[object], sender: Any) -> bool:
         if isinstance(knob.declared, Trigger) and knob.declared.at_once:

@@ -43,7 +43,7 @@ def _tokens(part: str) -> Iterator[Token]:
         if sign == "*":
             yield _any_run
         elif sign == "?":
-            yield _one(lambda c: True)
+            yield _one(bool)
         elif sign == "[":
             end = part.index("]", at)
             yield _one(_char_class(part[at:end]))
@@ -61,7 +61,7 @@ def _any_run(text: str, reached: int) -> int:
     return (1 << len(text) + 1) - lowest
 
 
-def _one(accepts: Callable[[str], bool]) -> Token:
+def _one(accepts: Callable[[str], object]) -> Token:
     def step(text: str, reached: int) -> int:
         return sum(2 << i for i, c in enumerate(text) if reached >> i & 1 and accepts(c))
 
