@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Layout = Literal["bgra", "rgba", "uyvy"]
+Layout = Literal["bgra", "rgba"]
 
 
 @dataclass(slots=True)
 class Frame:
     """One picture.
 
-    pixels   (H, W, 4) uint8 ("uyvy": (H, W, 2)), row 0 on top: a numpy array on the host or a
+    pixels   (H, W, 4) uint8, row 0 on top: a numpy array on the host or a
              torch tensor on a device. Borrowed until the next `receive`: copy what you keep.
     layout   declared by whoever made the pixels, never guessed from their content. Alpha is
              ignored on the way in and 255 on the way out.

@@ -6,9 +6,9 @@ gives each its OSC address. Any thread may `set`; the frame thread alone applies
 frames, so that no knob moves inside one. Reading a value is an ordinary attribute.
 """
 
-import itertools
 import logging
 import math
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ class Declared(Generic[T]):
             values[self.name] = value
             knob = values.get("_knobs", {}).get(self.name)
             if knob is not None:
-                knob.stamp = next(knob.clock)
+                knob.clock.stamp(knob)
 
     @property
     def kind(self) -> str:
@@ -80,10 +80,11 @@ class Param(Declared[T]):
 
     min, max   the range, both included; beyond it a value is clipped (and counted)
     taper      how a fader's travel spreads over the range: "linear"; "log" (equal travel, equal
-               ratio, from `floor` up; 0 at the very end if min is 0); "antilog" (the same,
-               mirrored: fine near max, for momentum and its kin)
+               ratio; where min is 0, from `floor` up, and 0 at the very end); "antilog" (the
+               same mirrored: fine near max, for momentum and its kin)
     choices    the names of a choice, in the order of their indices
-    slew       seconds a continuous knob takes to glide to a new value; 0 = at once
+    slew       seconds a continuous knob takes to glide to a new value; 0 = at once; None = as
+               long as the space's own `slew`
     active     tells, from the owner, whether the knob does anything at present
     """
 
@@ -99,7 +100,7 @@ class Param(Declared[T]):
         floor: float = 0.0,
         choices: Sequence[str] = (),
         unit: str = "",
-        slew: float = 0.0,
+        slew: float | None = None,
         active: Callable[[Any], bool] | None = None,
         doc: str,
     ) -> None:
@@ -110,8 +111,9 @@ class Param(Declared[T]):
         self.active = active
         if self.kind in ("float", "int") and not (math.isfinite(min) and math.isfinite(max)):
             raise TypeError(f"a number needs min and max ({doc})")
-        if taper != "linear" and floor <= 0:
-            raise TypeError(f"a {taper} taper needs a floor above 0 ({doc})")
+        lowest = (min or floor) if taper == "log" else floor
+        if taper != "linear" and not 0 < lowest < (max if taper == "log" else max - min):
+            raise TypeError(f"a {taper} taper needs a floor above 0 and below its span ({doc})")
         if self.clipped(default) != default:
             raise TypeError(f"the default {default} is outside its own range ({doc})")
 
@@ -141,8 +143,8 @@ class Param(Declared[T]):
     def _number(self, given: object) -> object:
         if isinstance(given, str) or not isinstance(given, (bool, int, float)):
             raise Refused(f"takes a number, not {_shown(given)}")
-        if not math.isfinite(given):
-            raise Refused(f"takes a finite number, not {given}")
+        if not _finite(given):
+            raise Refused(f"takes a finite number, not {_shown(given)}")
         if self.kind == "bool":
             return bool(given)
         return float(given) if self.kind == "float" else round(given)
@@ -150,7 +152,7 @@ class Param(Declared[T]):
     def _choice(self, given: object) -> str:
         if isinstance(given, str) and given in self.choices:
             return given
-        if isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given):
+        if isinstance(given, (int, float)) and not isinstance(given, bool) and _finite(given):
             return self.choices[min(max(round(given), 0), len(self.choices) - 1)]
         raise Refused(f"takes one of {', '.join(self.choices)}, or its index, not {_shown(given)}")
 
@@ -161,36 +163,31 @@ class Param(Declared[T]):
 
     def to_norm(self, value: float) -> float:
         """Where in a fader's travel, 0 to 1, `value` lies."""
-        if self.taper == "antilog":
-            return 1.0 - self._log_norm(self.max - value)
         if self.taper == "log":
-            return self._log_norm(value - self.min)
+            return _log_norm(value, self.min or self.floor, self.max)
+        if self.taper == "antilog":
+            return 1.0 - _log_norm(self.max - value, self.floor, self.max - self.min)
         span = self.max - self.min
         return (value - self.min) / span if span else 0.0
 
     def from_norm(self, norm: float) -> float:
         """The value at `norm` of a fader's travel, 0 to 1."""
         norm = min(max(norm, 0.0), 1.0)
-        if self.taper == "antilog":
-            return self.max - self._log_value(1.0 - norm)
-        if self.taper == "log":
-            return self.min + self._log_value(norm)
-        return self.min + norm * (self.max - self.min)
+        value = self.min + norm * (self.max - self.min)
+        if self.taper == "log" and norm > 0:
+            value = _log_value(norm, self.min or self.floor, self.max)
+        elif self.taper == "antilog" and norm < 1:
+            value = self.max - _log_value(1.0 - norm, self.floor, self.max - self.min)
+        return min(max(value, self.min), self.max)  # a power may land a hair outside
 
-    def _log_norm(self, distance: float) -> float:
-        span = self.max - self.min
-        return (
-            max(0.0, math.log(distance / self.floor) / math.log(span / self.floor))
-            if distance > 0
-            else 0.0
-        )
 
-    def _log_value(self, norm: float) -> float:
-        return (
-            self.floor * math.exp(norm * math.log((self.max - self.min) / self.floor))
-            if norm > 0
-            else 0.0
-        )
+def _log_norm(value: float, low: float, high: float) -> float:
+    return math.log(value / low) / math.log(high / low) if value > low else 0.0
+
+
+def _log_value(norm: float, low: float, high: float) -> float:
+    value: float = low * (high / low) ** norm
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +203,7 @@ def trigger(doc: str, *, at_once: bool = False) -> Callable[[F], F]:
 
     It takes no argument and runs on the frame thread, between frames, in the order pressed. With
     `at_once` it runs on the thread that called `AddressSpace.set`, and is given that call's
-    arguments and sender.
+    arguments and sender; it may raise Refused.
     """
 
     def mark(method: F) -> F:
@@ -214,6 +211,19 @@ def trigger(doc: str, *, at_once: bool = False) -> Callable[[F], F]:
         return method
 
     return mark
+
+
+class _Clock:
+    """Numbers the changes. Locked, or a reader that has seen change 6 could miss change 5."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.now = 0
+
+    def stamp(self, knob: "Knob") -> None:
+        with self.lock:
+            self.now += 1
+            knob.stamp = self.now
 
 
 @dataclass(slots=True, eq=False)
@@ -224,7 +234,7 @@ class Knob:
     name: str
     owner: Any
     declared: Declared[Any] | Trigger
-    clock: Iterator[int]
+    clock: _Clock
     stamp: int = 0  # the space's clock when the value last changed
 
     @property
@@ -280,7 +290,7 @@ class AddressSpace:
     def __init__(self) -> None:
         self.slew = 0.0  # seconds, for continuous knobs that declare none of their own
         self._knobs: dict[str, Knob] = {}
-        self._clock = itertools.count(1)
+        self._clock = _Clock()
         self._lock = threading.Lock()
         self._pending = [_Pending()]
         self._glides: dict[Knob, _Glide] = {}
@@ -316,7 +326,7 @@ class AddressSpace:
 
     def _search(self, pattern: str) -> tuple[Knob, ...]:
         matches = patterns.compile(pattern)
-        return tuple(k for a, k in self._knobs.items() if matches(a)) if matches else ()
+        return tuple(k for k in self if matches(k.address)) if matches else ()
 
     # Setting: any thread
 
@@ -336,10 +346,10 @@ class AddressSpace:
         return all(taken)
 
     def _line_up(self, knob: Knob, arguments: Sequence[object], sender: Any) -> bool:
-        if isinstance(knob.declared, Trigger) and knob.declared.at_once:
-            getattr(knob.owner, knob.name)(arguments, sender)
-            return True
         try:
+            if isinstance(knob.declared, Trigger) and knob.declared.at_once:
+                getattr(knob.owner, knob.name)(arguments, sender)
+                return True
             with self._lock:
                 self._take(knob, arguments)
         except Refused as problem:
@@ -379,22 +389,32 @@ class AddressSpace:
     # Applying: the frame thread
 
     def apply(self, now: float) -> None:
-        """Move every knob to what has arrived. `now` in seconds, on the frame's own clock."""
+        """Move every knob to what has arrived. `now` in seconds, on the frame's own clock.
+
+        A press that fails takes nothing with it: what was behind it in line waits for the next.
+        """
         with self._lock:
             pending, self._pending = self._pending, [_Pending()]
-        for batch in pending:
-            for knob, value in batch.values.items():
-                self._move(knob, value, now)
-            if batch.press is not None:
-                getattr(batch.press.owner, batch.press.name)()
+        taken = 0
+        try:
+            for batch in pending:
+                taken += 1
+                for knob, value in batch.values.items():
+                    self._move(knob, value, now)
+                if batch.press is not None:
+                    getattr(batch.press.owner, batch.press.name)()
+        finally:
+            if pending[taken:]:
+                with self._lock:
+                    self._pending = pending[taken:] + self._pending
         for knob, glide in list(self._glides.items()):
             self._step(knob, glide, now)
 
     def _move(self, knob: Knob, value: Any, now: float) -> None:
         declared = knob.declared
         assert isinstance(declared, Param)
-        seconds = (declared.slew or self.slew) if declared.kind == "float" else 0.0
-        if seconds > 0:
+        seconds = self.slew if declared.slew is None else declared.slew
+        if declared.kind == "float" and seconds > 0:
             begin, end = declared.to_norm(knob.value), declared.to_norm(value)
             self._glides[knob] = _Glide(now, seconds, begin, end, value)
         else:
@@ -419,6 +439,7 @@ class AddressSpace:
         if isinstance(knob.declared, Trigger):
             raise Refused("is pressed, not set")
         knob.declared.__set__(knob.owner, self._fit(knob, [value]))
+        self._glides.pop(knob, None)
 
     def preset(self) -> dict[str, Value]:
         """Every Param's value by address: what a preset is."""
@@ -430,6 +451,8 @@ class AddressSpace:
         for address, value in preset.items():
             if address not in self._knobs:
                 warnings.append(f"{address} is not an address here")
+            elif self._knobs[address].access != "rw":  # a preset must not press anything
+                warnings.append(f"{address} is not a knob that a preset can set")
             elif not self.set(address, [value]):
                 warnings.append(f"{address} does not take {_shown(value)}")
         return warnings
@@ -442,25 +465,36 @@ class AddressSpace:
 
     def changed(self, since: int) -> list[Knob]:
         """Knobs whose value has changed after stamp `since`, oldest change first."""
-        return sorted((k for k in self if k.stamp > since), key=lambda k: k.stamp)
+        with self._clock.lock:
+            return sorted((k for k in self if k.stamp > since), key=lambda k: k.stamp)
 
 
 def _declarations(owner: type) -> Iterator[tuple[str, Declared[Any] | Trigger]]:
-    """What a class and its bases declare, bases first, in the order written."""
+    """What a class and its bases declare, bases first, in the order written; each name once."""
+    found: dict[str, Declared[Any] | Trigger] = {}
     for base in reversed(owner.__mro__):
         for name, member in vars(base).items():
             declared = member if isinstance(member, Declared) else getattr(member, "declared", None)
             if isinstance(declared, (Declared, Trigger)):
-                yield name, declared
+                found[name] = declared
+    yield from found.items()
 
 
 def _pressed(arguments: Sequence[object]) -> bool:
     """Whether a trigger's message is a press: no argument, impulse, true or non-zero."""
     if not arguments:
         return True
-    if len(arguments) > 1 or isinstance(arguments[0], (str, bytes, list)):
+    given = arguments[0]
+    if len(arguments) > 1 or not (given is None or isinstance(given, (bool, int, float))):
         raise Refused("is pressed with no argument, or with 1")
-    return arguments[0] is None or bool(arguments[0])
+    if given is not None and not _finite(given):
+        raise Refused(f"is pressed with no argument, or with 1, not {given}")
+    return given is None or bool(given)
+
+
+def _finite(number: float) -> bool:
+    """Whether a float can hold it: not NaN or Inf, nor an int of JSON beyond 1e308."""
+    return abs(number) <= sys.float_info.max
 
 
 def _shown(given: object) -> str:

@@ -9,7 +9,7 @@ stars held a whole process for four seconds). Reference: the OSC 1.0 specificati
 from collections.abc import Callable, Iterator
 from functools import reduce
 
-LONGEST = 255  # characters of a pattern; no address here comes near
+LONGEST = 96  # characters of a pattern; the longest address here has 20
 
 # A token moves the reachable positions (bit i: the first i characters are matched) along a segment.
 Token = Callable[[str, int], int]
@@ -18,6 +18,8 @@ Token = Callable[[str, int], int]
 def compile(pattern: str) -> Callable[[str], bool] | None:
     """A matcher for `pattern`, or None if it is not a pattern at all (or is malformed)."""
     if not any(c in pattern for c in "?*[{") or len(pattern) > LONGEST:
+        return None
+    if not pattern.isascii():  # as addresses are; beyond it one class can hold a million characters
         return None
     try:
         segments = [list(_tokens(part)) for part in pattern.split("/")]

@@ -1,0 +1,168 @@
+"""The command `firstlight`: its words, its options, its exit codes.
+
+Each subcommand imports what it needs when it runs: torch alone takes seconds, and `--help` must
+answer at once. The rooms meet in `play`.
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from bridge import Refusal, __version__, config
+
+COMMANDS = {
+    "run": "play: receive, learn, send (what happens when no command is named)",
+    "params": "list every knob and reading, with its OSC address",
+    "bench": "measure this machine: speed, live, learn, looks",
+}
+EXAMPLES = """examples:
+  firstlight --frames 900 --out file:first-light.mp4
+  firstlight --in file:clip.mp4 --out stills:frames --size 320x192
+  firstlight --in file:clip.mp4 --net ghost --set /learn/rate=0.01
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line. Answers the exit code: 0, or 2 with one sentence on standard error."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = words.pop(0) if words and words[0] in COMMANDS else "run"
+    options = PARSERS[command]().parse_args(words)
+    try:
+        return int(RUNNERS[command](options) or 0)
+    except (Refusal, ImportError) as problem:
+        print(f"firstlight: {problem}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `firstlight params | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run_parser() -> argparse.ArgumentParser:
+    others = "\n".join(f"  {name:8} {what}" for name, what in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="firstlight",
+        description="A network that opens its eyes inside a live show.",
+        epilog=f"commands (firstlight COMMAND --help):\n{others}\n\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"firstlight {__version__}")
+    add = parser.add_argument
+    frames = "where frames come from: file:MOVIE, stills:FOLDER, pattern: (built in, the default)"
+    add("--in", dest="source", metavar="ADDRESS", help=frames)
+    pictures = "where pictures go: file:NAME.mp4, file:NAME.mkv (lossless), stills:FOLDER, none:"
+    add("--out", dest="sinks", metavar="ADDRESS", action="append", help=pictures + "; repeatable")
+    add("--net", metavar="NAME", help="the network: tiles, paint (default), ghost, through")
+    add("--lines", type=int, metavar="N", help="the picture's lines; its width follows the source")
+    add("--size", metavar="WxH", help="the picture's size; wins over --lines")
+    add("--fit", choices=("stretch", "crop"), help="how a frame of another shape is fitted")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
+    add("--precision", choices=("auto", "float32", "bfloat16"), help="what to compute in")
+    add("--threads", type=int, metavar="N", help="CPU threads to compute on (default: measured)")
+    add("--listen", metavar="ADDR", help="the address to hear OSC on (default: this machine only)")
+    add("--osc", type=int, metavar="PORT", help="the port to hear OSC on (default: 9137)")
+    add("--brain", metavar="FILE", help="begin with these weights if there, and save them there")
+    add("--seed", type=int, metavar="N", help="seed of the random beginning (default: a new one)")
+    add("--frames", type=int, metavar="N", help="stop after so many frames")
+    once = "every frame once, in order, without a clock: the same seed gives the same bytes"
+    add("--offline", action="store_true", default=None, help=once)
+    knob = "set a knob before the start; repeatable"
+    add("--set", dest="knobs", metavar="/ADDRESS=VALUE", action="append", default=[], help=knob)
+    add("--report", metavar="FILE", help="write what happened, frame by frame, as JSON")
+    add("--config", metavar="FILE", help="read these settings from a TOML file; options win")
+    return parser
+
+
+def params_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="firstlight params", description=COMMANDS["params"])
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--markdown", action="store_true", help="as the README's tables")
+    return parser
+
+
+def bench_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="firstlight bench", description=COMMANDS["bench"])
+    what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
+pictures. learn: dB from blank, bursts. looks: a contact sheet"
+    parser.add_argument(
+        "what", nargs="?", choices=("speed", "live", "learn", "looks"), default="speed", help=what
+    )
+    add = parser.add_argument
+    add("--in", dest="sources", metavar="ADDRESS", action="append", help="the frames; repeatable")
+    add("--net", metavar="NAME", action="append", help="only this network; repeatable")
+    add("--size", metavar="WxH", help="the picture's size")
+    add("--frames", type=int, metavar="N", help="how many frames")
+    add("--out", metavar="FILE.png", help="looks: where the contact sheet goes")
+    return parser
+
+
+def settings(options: argparse.Namespace) -> config.Config:
+    """The configuration: defaults, then the file, then the command line."""
+    chosen = config.read(options.config) if options.config else config.Config()
+    for key, value in vars(options).items():
+        if value is not None and key not in ("config", "knobs"):
+            setattr(chosen, key, value)
+    for assignment in options.knobs:
+        address, equals, text = assignment.partition("=")
+        if not equals:
+            raise Refusal(f"--set {assignment}: write --set /learn/rate=0.01.")
+        chosen.knobs[address] = _value(text)
+    config.check(chosen)
+    return chosen
+
+
+def _value(text: str) -> Any:
+    """What a value on the command line means: a number, true, false, or else a text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (bool, int, float)) else text
+
+
+def run(options: argparse.Namespace) -> None:
+    chosen = settings(options)
+    from bridge import play, show
+
+    show.log_to_terminal()
+    instrument = play.assemble(chosen)
+    engine = instrument.engine
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        engine.stopping = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C does not wait
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' own
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    logging.getLogger("bridge").info("%s", instrument.greeting)
+    with show.Show(instrument.space, chosen.frames):
+        instrument.play()
+
+
+def params(options: argparse.Namespace) -> None:
+    from bridge import play, tables
+
+    space = play.catalogue()
+    if options.json:
+        print(json.dumps(tables.rows(space), indent=1))
+    elif options.markdown:
+        print(tables.markdown(space))
+    else:
+        print(tables.plain(space))
+
+
+def bench(options: argparse.Namespace) -> None:
+    import importlib
+
+    importlib.import_module(f"bridge.bench.{options.what}").main(options)
+
+
+PARSERS = {"run": run_parser, "params": params_parser, "bench": bench_parser}
+RUNNERS = {"run": run, "params": params, "bench": bench}

@@ -1,0 +1,93 @@
+"""What is fixed when the program starts, and the TOML file that may say it.
+
+The command line's options are these same keys and win over the file. `[knobs]` in the file sets
+knobs by address: `"/learn/rate" = 0.001`.
+"""
+
+import dataclasses
+import difflib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bridge import Refusal
+
+
+@dataclass(slots=True)
+class Config:
+    """Every setting with its default. None: chosen by the program when it starts."""
+
+    source: str = "pattern:"
+    sinks: list[str] = field(default_factory=lambda: ["none:"])
+    net: str = "paint"
+    lines: int | None = None
+    size: str | None = None
+    fit: str = "stretch"
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    listen: str = "127.0.0.1"
+    osc: int = 9137
+    brain: str | None = None
+    seed: int | None = None
+    frames: int | None = None
+    offline: bool = False
+    report: str | None = None
+    knobs: dict[str, Any] = field(default_factory=dict)
+
+
+CHOICES = {
+    "fit": ("stretch", "crop"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+RANGES = {
+    "lines": (1, 8192), "threads": (1, 1024), "osc": (0, 65535),
+    "seed": (0, 2**63 - 1), "frames": (1, 2**63 - 1),
+}  # fmt: skip
+
+# What a key takes, said to whoever got it wrong.
+TAKES = {"str": "a text in quotes", "int": "a whole number", "bool": "true or false"}
+
+
+def read(path: str) -> Config:
+    """The configuration in a TOML file. Raises Refusal naming the key and what to write."""
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as problem:
+        raise Refusal(
+            f"--config {path}: cannot be read ({problem.strerror}); check the path."
+        ) from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise Refusal(f"--config {path}: is not TOML ({problem}); mend that line.") from problem
+    fields = {f.name: str(f.type) for f in dataclasses.fields(Config)}
+    for key, value in table.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields)}."
+            raise Refusal(f"--config {path}: there is no key {key}; {hint}")
+        _check(path, key, value, fields[key])
+    return Config(**table)
+
+
+def _check(path: str, key: str, value: object, annotation: str) -> None:
+    kind = annotation.removesuffix(" | None").split("[")[0]
+    fits = type(value).__name__ == kind
+    if kind == "list":
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if not fits:
+        takes = TAKES.get(kind, 'a list such as ["none:"]' if kind == "list" else "a table")
+        raise Refusal(f"--config {path}: {key} takes {takes}, not {value!r}.")
+
+
+def check(chosen: Config) -> None:
+    """Raise Refusal if a value is none that the program knows what to do with."""
+    for key, names in CHOICES.items():
+        if getattr(chosen, key) not in names:
+            raise Refusal(f"--{key} {getattr(chosen, key)}: choose one of {', '.join(names)}.")
+    for key, (low, high) in RANGES.items():
+        value = getattr(chosen, key)
+        if value is not None and not low <= value <= high:
+            raise Refusal(f"--{key} {value}: choose a whole number from {low} to {high}.")

@@ -1,0 +1,195 @@
+"""The OSC thread: hears controllers on one UDP port, and answers those who ask.
+
+A plain blocking socket on a thread of its own: of all arrangements measured it loses least and
+waits least beside a busy frame thread. Messages cross to the frame thread through
+`AddressSpace.set` alone. It listens on this machine only, unless told otherwise.
+"""
+
+import contextlib
+import errno
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bridge import Refusal
+from bridge.control import osc
+from bridge.params import AddressSpace, Reading, Refused, trigger
+
+log = logging.getLogger("bridge.osc")
+
+RECEIVE_BUFFER = 4 << 20  # bytes asked for: a blast of 20,000 messages fits; systems may give less
+LARGEST_DATAGRAM = 65535
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none; there a UDP send does not block
+MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
+PAUSE = 0.05  # seconds between two answers to one asker, and after a failing socket
+MOST_ASKERS = 8  # answered within one pause
+
+
+class OscServer:
+    """Puts every message that reaches its port into an AddressSpace, until closed.
+
+    Opens and starts at once; `port` 0 takes any free one, and `.port` tells which. Raises Refusal
+    if the port is taken or `host` is not an address of this machine. Its readings belong under
+    `/stats`, and its `sync` under `/system`.
+    """
+
+    messages = Reading(0, doc="OSC messages that have arrived")
+    malformed = Reading(0, doc="datagrams, or parts of bundles, that were not OSC")
+    failed = Reading(0, doc="datagrams that First Light failed on: a bug, told in the log")
+    heard = Reading("", doc="the address of the last message")
+
+    def __init__(
+        self,
+        space: AddressSpace,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9137,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._space = space
+        self._socket = _open(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self.sync = Sync(space, self.send, clock)
+        self._said: set[str] = set()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
+        self._thread.start()
+
+    def send(self, datagram: bytes, to: Any) -> None:
+        """Send from the very port that listens. What cannot leave at once is dropped."""
+        with contextlib.suppress(OSError, OverflowError):
+            self._socket.sendto(datagram, DONT_WAIT, to)
+
+    def close(self) -> None:
+        """Stop listening and free the port. Harmless when already closed."""
+        self._closing.set()
+        with contextlib.suppress(OSError):  # closing a UDP socket wakes nobody; a datagram does
+            self._socket.sendto(b"", _reachable(self._socket.getsockname()))
+        self._thread.join(timeout=2)
+        self._socket.close()
+
+    def _listen(self) -> None:
+        while not self._closing.is_set():
+            try:
+                datagram, sender = self._socket.recvfrom(LARGEST_DATAGRAM)
+            except ConnectionResetError:
+                continue  # Windows tells a receiver so when an earlier answer found a closed port
+            except OSError as problem:
+                self._say_once(f"the network fails ({problem}); listening again")
+                self._closing.wait(PAUSE)
+                continue
+            if not self._closing.is_set():
+                self._hear(datagram, sender)
+
+    def _hear(self, datagram: bytes, sender: Any) -> None:
+        try:
+            self._deliver(osc.decode(datagram), sender)
+        except Exception as problem:  # the edge: no datagram may end the thread
+            self.failed += 1
+            what = f"a message from {sender[0]} failed: {type(problem).__name__}: {problem}"
+            self._say_once(what, exc_info=problem)
+
+    def _deliver(self, packet: osc.Packet, sender: Any) -> None:
+        for reason in packet.malformed:
+            self._say_once(f"{sender[0]} sends what is not OSC: {reason}")
+        if packet.malformed:
+            self.malformed += len(packet.malformed)
+        if packet.messages:
+            self.messages += len(packet.messages)
+            self.heard = packet.messages[-1].address
+        for message in packet.messages:
+            self._space.set(message.address, message.arguments, sender)
+
+    def _say_once(self, what: str, exc_info: Exception | None = None) -> None:
+        if what not in self._said and len(self._said) < MOST_SAID:
+            self._said.add(what)
+            log.warning("OSC on port %d: %s", self.port, what, exc_info=exc_info)
+
+
+class Sync:
+    """Answers whoever asks with the value of everything: how a surface learns where faders stand.
+
+    A question is smaller than its answer, so that a flood of questions with a forged sender would
+    become a larger flood: one destination is answered once in PAUSE seconds, and MOST_ASKERS
+    destinations in all; what is asked beyond that is let go.
+    """
+
+    def __init__(
+        self,
+        space: AddressSpace,
+        send: Callable[[bytes, Any], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._space = space
+        self._send = send
+        self._clock = clock
+        self._answered: dict[Any, float] = {}  # destination: when, within the last PAUSE
+
+    @trigger("send every value to whoever asks, or to the port given", at_once=True)
+    def sync(self, arguments: Sequence[object], sender: Any) -> None:
+        to = _destination(arguments, sender)
+        if to is None or not self._may_answer(to):
+            return
+        for datagram in osc.bundles(self._space.values().items()):
+            self._send(datagram, to)
+
+    def _may_answer(self, to: Any) -> bool:
+        now = self._clock()
+        self._answered = {who: at for who, at in self._answered.items() if now - at < PAUSE}
+        if to in self._answered or len(self._answered) >= MOST_ASKERS:
+            return False
+        self._answered[to] = now
+        return True
+
+
+def _destination(arguments: Sequence[object], sender: Any) -> Any:
+    """Where an answer goes: to the sender, or to the port it names; None for a button's release."""
+    given = arguments[0] if arguments else None
+    if sender is None or len(arguments) > 1 or not isinstance(given, int | float | None):
+        raise Refused("is pressed with no argument, or with the port to answer to")
+    if given is None or given == 1:
+        return sender
+    if given == 0:
+        return None
+    if not (1024 <= given <= 65535 and given == int(given)):
+        raise Refused(f"answers to a port from 1024 to 65535, not {given}")
+    return (sender[0], int(given), *sender[2:])
+
+
+def _open(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise Refusal(f"--osc {port}: a port is a number from 1 to 65535, or 0 for any free one.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        with contextlib.suppress(OSError):  # macOS refuses more than its limit; less is fine
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        opened.bind((host, port))
+    except (OSError, UnicodeError) as problem:  # UnicodeError: a name that no host can have
+        opened.close()
+        raise _refusal(host, port, problem) from problem
+    return opened
+
+
+def _refusal(host: str, port: int, problem: Exception) -> Refusal:
+    reason = getattr(problem, "errno", None)
+    if reason == errno.EADDRINUSE:
+        return Refusal(
+            f"--osc {port}: the port is taken, perhaps by another First Light; "
+            "close it or choose another with --osc PORT."
+        )
+    if reason == errno.EACCES:
+        return Refusal(f"--osc {port}: this system keeps that port; choose another above 1023.")
+    return Refusal(
+        f"--listen {host}: not an address of this machine; "
+        "give one of its own, or 0.0.0.0 for all of them."
+    )
+
+
+def _reachable(bound: Any) -> Any:
+    """An address that leads to a socket bound to `bound`: "all of them" is no destination."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    return (here.get(bound[0], bound[0]), *bound[1:])

@@ -1,0 +1,224 @@
+"""Engine: the loop that is the show. apply, receive, see, look, send, learn.
+
+It runs on the frame thread, which owns receiver, network and senders. The picture leaves before
+the gradient steps; whatever goes wrong inside a turn, the last picture stands and the next turn
+comes. Offline, the same turns run without a clock: every frame once, in order, and the first
+thing that cannot be done ends the run.
+"""
+
+import collections
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from bridge import Refusal
+from bridge.frame import Frame
+from bridge.learn.learner import Learner
+from bridge.params import AddressSpace, Param, Reading
+from bridge.video import Receiver, Sender
+
+log = logging.getLogger("bridge.engine")
+
+LOST = 0.25  # seconds without a frame after which the last picture is sent again
+AGAIN = 1 / 30  # seconds between pictures while there is no source
+GREY = 128  # what the network looks at before the first frame
+
+
+class Stats:
+    """What the loop publishes under /stats."""
+
+    state = Reading("loading", doc="loading, waiting, learning, watching, holding or ended")
+    fps = Reading(0.0, unit="1/s", doc="pictures sent in the last second")
+    latency = Reading(0.0, unit="ms", doc="from a frame's arrival to its picture's departure")
+    busy = Reading(0.0, unit="ms", doc="what the last frame took, seeing, looking and learning")
+    pace = Reading(0.0, unit="1/s", doc="learning steps in the last second")
+    frames = Reading(0, doc="frames seen since the start")
+    skipped = Reading(0, doc="frames replaced by a newer one before they were seen")
+    dropped = Reading(0, doc="pictures that a recorder had no time for")
+    source = Reading("", doc="where frames come from")
+    sink = Reading("", doc="where pictures go")
+    faults = Reading(0, doc="turns that failed and were survived")
+    error = Reading("", doc="the last thing that went wrong, and what to do")
+
+
+class System:
+    """Knobs of the whole instrument, under /system."""
+
+    slew = Param(
+        0.0, min=0.0, max=60.0, taper="log", floor=0.01, unit="s",
+        doc="time that every fader takes to glide to where it was moved; 0 = at once",
+    )  # fmt: skip
+
+
+class Engine:
+    """Plays `receiver` through `learner` to `senders` under the knobs in `space`."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        receiver: Receiver,
+        senders: Sequence[Sender],
+        space: AddressSpace,
+        *,
+        live: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.learner, self.receiver, self.senders = learner, receiver, list(senders)
+        self.space, self.live, self.clock = space, live, clock
+        self.stats, self.system = Stats(), System()
+        self.rows: list[tuple[float, float, float]] | None = None  # dB, loss, ms of each frame
+        self.stopping = False
+        self.picture: Frame | None = None  # the last that left
+        self._sent: collections.deque[float] = collections.deque(maxlen=1000)
+        self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)
+        self._last_frame = self._last_sent = -math.inf
+        self._last_log = -math.inf
+        for group, owner in (
+            *learner.knobs(),
+            ("/stats", self.stats),
+            ("/stats", space),
+            ("/system", self.system),
+        ):
+            space.add(group, owner)
+
+    def run(self, frames: int | None = None) -> None:
+        """Turn until `frames` frames have been seen, the source has ended, or `stopping`."""
+        while not self.stopping and (frames is None or self.stats.frames < frames):
+            if not self.turn():
+                break
+        self.stats.state = "ended"
+
+    def turn(self) -> bool:
+        """One round of the loop. Answers whether there may be another frame."""
+        if not self.live:
+            return self._turn()
+        try:
+            return self._turn()
+        except Exception as problem:  # the show goes on: one of the two places that catch all
+            self._survive(problem)
+            return True
+
+    def _turn(self) -> bool:
+        now = self.clock() if self.live else self._offline_time()
+        self.space.apply(now)
+        self.space.slew = self.system.slew
+        frame = self.receiver.receive(AGAIN)
+        if frame is not None:
+            self._play(frame)
+        elif self.receiver.status().ended:
+            self._publish()
+            return False
+        elif self.live:
+            self._fill_in()
+        self._publish()
+        return True
+
+    def _play(self, frame: Frame) -> None:
+        """See, look, send, learn."""
+        begun = time.perf_counter()
+        stats, learner = self.stats, self.learner
+        x = learner.see(frame)
+        self._send(learner.look(x), frame.time)
+        done = learner.learn(self._due(frame))
+        self._last_frame = self.clock()
+        self._stepped.append((self._last_frame, done))
+        stats.busy = (time.perf_counter() - begun) * 1e3
+        stats.frames += 1
+        stats.skipped += frame.skipped
+        stats.state = "learning" if done else "watching"
+        if self.rows is not None:
+            self.rows.append((learner.score.psnr, learner.score.loss, stats.busy))
+
+    def _send(self, picture: torch.Tensor, seen: float) -> None:
+        pixels = picture.cpu().numpy()
+        self.picture = Frame(pixels, "bgra", seen)
+        self._deliver(self.picture)
+        if self.live:
+            self.stats.latency = (self.clock() - seen) * 1e3
+
+    def _deliver(self, picture: Frame) -> None:
+        for sender in self.senders:
+            sender.send(picture)
+        self._last_sent = self.clock()
+        self._sent.append(self._last_sent)
+
+    def _due(self, frame: Frame) -> float | None:
+        """When the next frame is due, on the clock; None offline or where nobody knows."""
+        rate = self.receiver.status().rate
+        return frame.time + 1 / rate if self.live and rate else None
+
+    def _fill_in(self) -> None:
+        """No frame: before the first, the network's view of grey; later, the last picture again."""
+        now = self.clock()
+        if now - self._last_frame < LOST or now - self._last_sent < 0.9 * AGAIN:
+            return
+        if self.picture is None:
+            width, height = self.learner.size
+            grey = Frame(np.full((height, width, 4), GREY, np.uint8), "bgra", now)
+            self._send(self.learner.look(self.learner.see(grey)), now)
+            self.stats.state = "waiting"
+        else:
+            self._deliver(Frame(self.picture.pixels, "bgra", now))
+            self.stats.state = "holding" if self.stats.frames else "waiting"
+
+    def _offline_time(self) -> float:
+        return self.stats.frames / (self.receiver.status().rate or 30.0)
+
+    def _publish(self) -> None:
+        """The readings that are not set where they arise."""
+        now, stats = self.clock(), self.stats
+        while self._sent and self._sent[0] < now - 1:
+            self._sent.popleft()
+        while self._stepped and self._stepped[0][0] < now - 1:
+            self._stepped.popleft()
+        stats.fps, stats.pace = float(len(self._sent)), float(sum(n for _, n in self._stepped))
+        source = self.receiver.status()
+        stats.source = source.name
+        sinks = [sender.status() for sender in self.senders]
+        stats.sink = ", ".join(sink.name for sink in sinks)
+        stats.dropped = sum(sink.dropped for sink in sinks)
+        problems = [problem for problem in (source.error, *(s.error for s in sinks)) if problem]
+        if problems and stats.error != problems[0]:
+            stats.error = problems[0]
+            log.warning("%s", problems[0])
+
+    def _survive(self, problem: Exception) -> None:
+        """Hold the last picture, count, and say so at most once a second."""
+        self.stats.faults += 1
+        self.stats.error = str(problem) or type(problem).__name__
+        now = self.clock()
+        if now - self._last_log >= 1.0:
+            self._last_log = now
+            detail = None if isinstance(problem, Refusal) else problem
+            log.error("the picture holds: %s", self.stats.error, exc_info=detail)
+        time.sleep(AGAIN / 2)  # a fault that returns at once must not spin
+        if self.picture is not None and now - self._last_sent >= AGAIN:
+            self._resend(now)
+
+    def _resend(self, now: float) -> None:
+        """The last picture, to those who can still take it."""
+        assert self.picture is not None
+        for sender in self.senders:
+            try:
+                sender.send(Frame(self.picture.pixels, "bgra", now))
+            except (Refusal, OSError, RuntimeError, ValueError) as problem:
+                self.stats.error = str(problem)
+        self._last_sent = now
+        self._sent.append(now)
+
+    def close(self) -> None:
+        """Close the source and finish every sink, each whatever the others do."""
+        parts: list[Any] = [self.receiver, *self.senders]
+        problems = []
+        for part in parts:
+            try:
+                part.close()
+            except Refusal as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[0]

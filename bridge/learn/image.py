@@ -1,0 +1,98 @@
+"""Frame to tensor and back: layout, fit, range, patches. The only place that does this.
+
+A patch is a p×p square of pixels as 3·p·p channels, blue green red, row by row: (B, 3·p·p, H/p,
+W/p). It is the same numbers as the picture in another order, so that a network of cheap
+convolutions sees eight pixels a side at each place, and no layer spends time on unshuffling.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from bridge import Refusal
+from bridge.frame import Frame
+
+Fit = Literal["stretch", "crop"]
+
+
+def upload(frame: Frame, device: torch.device) -> Tensor:
+    """The frame's pixels on `device` as (H, W, 4) uint8, blue first. A host frame is copied once
+    to a GPU, and not at all on the CPU."""
+    pixels = frame.pixels
+    tensor = pixels if isinstance(pixels, Tensor) else torch.from_numpy(pixels)
+    tensor = tensor.to(device, non_blocking=True)
+    return tensor[..., [2, 1, 0, 3]] if frame.layout == "rgba" else tensor
+
+
+def fit(pixels: Tensor, size: tuple[int, int], how: Fit) -> Tensor:
+    """(H, W, 4) uint8 brought to `size` = (width, height).
+
+    "stretch" changes the aspect, "crop" cuts the longer side's ends off. The filter is torch's
+    antialiased bilinear, which on uint8 takes a tenth of the time of its area filter and differs
+    from it by less than a level on film (docs/decisions.md 9).
+    """
+    if how == "crop":
+        pixels = _cropped(pixels, size)
+    height, width = pixels.shape[:2]
+    if (width, height) == size:
+        return pixels
+    planes = pixels.permute(2, 0, 1)[None]
+    if pixels.device.type != "cpu":
+        planes = planes.float()  # only the CPU filters uint8 itself
+    fitted = interpolate(planes, size=(size[1], size[0]), mode="bilinear", antialias=True)
+    if fitted.dtype != torch.uint8:
+        fitted = fitted.round_().clamp_(0, 255).to(torch.uint8)
+    return fitted[0].permute(1, 2, 0)
+
+
+def _cropped(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    height, width = pixels.shape[:2]
+    keep_w = min(width, max(1, round(height * size[0] / size[1])))
+    keep_h = min(height, max(1, round(width * size[1] / size[0])))
+    top, left = (height - keep_h) // 2, (width - keep_w) // 2
+    return pixels[top : top + keep_h, left : left + keep_w]
+
+
+def to_patches(pixels: Tensor, patch: int, dtype: torch.dtype) -> Tensor:
+    """(H, W, 4) uint8 → (1, 3·p·p, H/p, W/p) in [-1, 1], channels last."""
+    height, width = pixels.shape[:2]
+    rows, columns = height // patch, width // patch
+    squares = pixels.reshape(rows, patch, columns, patch, 4)[..., :3].permute(0, 2, 1, 3, 4)
+    levels = squares.reshape(1, rows, columns, 3 * patch * patch)  # the one copy, still uint8
+    # Exact up to the last step in bfloat16 too: 0..255 and their halves have eight digits.
+    return levels.to(dtype).sub_(127.5).mul_(1 / 127.5).permute(0, 3, 1, 2)
+
+
+def quantise(y: Tensor, patch: int) -> Tensor:
+    """(1, 3·p·p, H/p, W/p) → (H, W, 4) uint8, blue first, alpha 255: the picture that is sent.
+
+    -1 is 0 and 1 is 255, rounded to the nearest, clipped beyond. Nothing else happens to it.
+    """
+    _, _, rows, columns = y.shape
+    values = y.permute(0, 2, 3, 1).float()
+    levels = torch.add(values.new_tensor(128.0), values, alpha=127.5).clamp_(0, 255).to(torch.uint8)
+    squares = levels.reshape(rows, columns, patch, patch, 3).permute(0, 2, 1, 3, 4)
+    picture = y.new_full((rows * patch, columns * patch, 4), 255, dtype=torch.uint8)
+    picture.view(rows, patch, columns, patch, 4)[..., :3] = squares
+    return picture
+
+
+def size_for(lines: int, multiple: int, source: tuple[int, int] | None) -> tuple[int, int]:
+    """(width, height) of `lines` lines at the source's aspect (16:9 if unknown), each side
+    rounded to the nearest multiple."""
+    width, height = source or (16, 9)
+
+    def rounded(side: float) -> int:
+        return max(multiple, round(side / multiple) * multiple)
+
+    return rounded(lines * width / height), rounded(lines)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "320x192" → (320, 192). Raises Refusal."""
+    parts = text.lower().split("x")
+    if len(parts) == 2 and all(p.isdecimal() and 0 < int(p) <= 8192 for p in parts):
+        return int(parts[0]), int(parts[1])
+    raise Refusal(f"--size {text}: write width x height in pixels, such as --size 320x192.")

@@ -1,0 +1,243 @@
+"""Putting the instrument together and playing it: the only place where the rooms meet.
+
+The OSC thread comes up first, the source next, and only then is the frame thread pinned to its
+core. Sinks open last: a set-up that fails leaves no empty file behind.
+"""
+
+import contextlib
+import difflib
+import json
+import os
+import platform
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import torch
+
+from bridge import Refusal, __version__, nets, video
+from bridge.config import Config
+from bridge.control.server import OscServer
+from bridge.engine import Engine
+from bridge.frame import Frame
+from bridge.learn import brain, image, tuning
+from bridge.learn.learner import Learner
+from bridge.params import AddressSpace, Refused
+
+LINES_CPU, LINES_GPU = 192, 540  # what a laptop's processor, and its graphics card, play easily
+
+
+@dataclass(slots=True)
+class Instrument:
+    """Everything that runs, ready to play."""
+
+    config: Config
+    space: AddressSpace
+    engine: Engine
+    greeting: str
+    first: dict[str, Any]  # what is known before the first frame, for the report
+    closing: contextlib.ExitStack
+
+    def play(self) -> None:
+        """Run to the end, then finish every file. Raises Refusal for what could not be written."""
+        begun = time.perf_counter()
+        with self.closing:
+            if self.config.report:
+                self.engine.rows = []
+            try:
+                self.engine.run(self.config.frames)
+            finally:
+                self._keep(time.perf_counter() - begun)
+        for sender in self.engine.senders:
+            if sender.status().error:
+                raise Refusal(sender.status().error)
+
+    def _keep(self, seconds: float) -> None:
+        """The brain and the report, each even if the other cannot be written."""
+        with contextlib.ExitStack() as both:
+            if self.config.report:
+                both.callback(self._report, self.config.report, seconds)
+            if self.config.brain:
+                both.callback(brain.save, self.engine.learner, self.config.brain)
+
+    def _report(self, path: str, seconds: float) -> None:
+        rows = self.engine.rows or []
+        decibels = [row[0] for row in rows]
+        summary = self.first | {
+            "seconds": round(seconds, 3),
+            "frames_seen": len(rows),
+            "mean_db": _mean(decibels),
+            "mean_db_last_100": _mean(decibels[-100:]),
+            "first_frame_of_20_db": next((i + 1 for i, d in enumerate(decibels) if d >= 20), None),
+            "last_hash": self.engine.learner.weights.hash(),
+            "stats": {k: v for k, v in self.space.values().items() if k.startswith("/stats/")},
+            "knobs": self.space.preset(),
+        }
+        frames = [{"db": round(db, 3), "loss": loss, "ms": round(ms, 3)} for db, loss, ms in rows]
+        text = json.dumps({"summary": summary, "frames": frames}, indent=1)
+        try:
+            Path(path).expanduser().write_text(text + "\n", encoding="utf-8")
+        except OSError as problem:
+            raise Refusal(
+                f"--report {path}: could not be written ({problem.strerror}); choose another place."
+            ) from problem
+
+
+def assemble(config: Config) -> Instrument:
+    """Build what `config` asks for. Raises Refusal or ImportError, with nothing left open."""
+    nets.net_class(config.net)
+    live = not config.offline
+    device = tuning.pick_device(config.device)
+    with contextlib.ExitStack() as opened:
+        space = AddressSpace()
+        server = None
+        if live:  # offline nothing from outside may change what is made
+            server = OscServer(space, host=config.listen, port=config.osc)
+            opened.callback(server.close)
+        receiver = video.open_receiver(config.source, live=live)
+        opened.callback(receiver.close)
+        size = _size(config, device, receiver.status().size)
+        make, settled = _settle(config, size, device)
+        learner = make(settled.precision)
+        if config.brain and Path(config.brain).expanduser().exists():
+            brain.load(learner, config.brain)
+        with tuning.roaming():
+            engine = Engine(learner, receiver, [], space, live=live)
+            if server is not None:
+                space.add("/stats", server)
+                space.add("/system", server.sync)
+            _set(space, config.knobs)
+            rate = receiver.status().rate or 30.0
+            for address in config.sinks:
+                engine.senders.append(video.open_sender(address, live=live, rate=rate))
+                opened.callback(engine.senders[-1].close)
+        first = _facts(config, learner, settled)
+        greeting = _greeting(first, server, config)
+        return Instrument(config, space, engine, greeting, first, opened.pop_all())
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How this machine will compute; `milliseconds` a step, 0 where nothing was measured."""
+
+    precision: str
+    threads: int
+    milliseconds: float = 0.0
+
+
+def _settle(
+    config: Config, size: tuple[int, int], device: torch.device
+) -> tuple[Callable[[str], Learner], Settled]:
+    """A maker of learners, and the precision and threads that suit this machine best."""
+    seed = config.seed
+    if seed is None:
+        seed = 0 if config.offline else random.SystemRandom().randrange(1 << 31)
+
+    def make(precision: str) -> Learner:
+        dtype = tuning.PRECISIONS[precision]
+        fit: Any = config.fit
+        return Learner(config.net, size, device=device, dtype=dtype, seed=seed, fit=fit)
+
+    def step(precision: str) -> Callable[[], object]:
+        learner = make(precision)
+        noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 4), np.uint8)
+
+        def once() -> None:
+            learner.look(learner.see(Frame(noise, "bgra", 0.0)))
+            learner.learn()
+
+        return once
+
+    tuning.keep_memory()
+    torch.backends.cudnn.deterministic = config.offline
+    precision, threads = config.precision, config.threads
+    if config.offline:
+        precision = "float32" if precision == "auto" else precision
+        threads = threads or tuning.OFFLINE_THREADS
+    if device.type != "cpu":
+        precision = (
+            ("bfloat16" if device.type == "cuda" else "float32")
+            if precision == "auto"
+            else precision
+        )
+        return make, Settled(precision, torch.get_num_threads())
+    if config.net == "through":
+        precision, threads = "float32", threads or 1
+    if precision != "auto" and threads:
+        tuning.use_threads(threads)
+        return make, Settled(precision, threads)
+    precisions = list(tuning.PRECISIONS) if precision == "auto" else [precision]
+    counts = [threads] if threads else tuning.thread_choices()
+    return make, Settled(*tuning.fastest(step, precisions, counts))
+
+
+def _size(config: Config, device: torch.device, source: tuple[int, int] | None) -> tuple[int, int]:
+    if config.size:
+        return image.parse_size(config.size)
+    lines = config.lines or (LINES_CPU if device.type == "cpu" else LINES_GPU)
+    return image.size_for(lines, nets.net_class(config.net).multiple, source)
+
+
+def _set(space: AddressSpace, knobs: dict[str, Any]) -> None:
+    """Set knobs before the start. Raises Refusal for an address or a value that is none."""
+    for address, value in knobs.items():
+        try:
+            space.assign(address, value)
+        except KeyError:
+            near = difflib.get_close_matches(address, [k.address for k in space], n=1)
+            hint = f"did you mean {near[0]}?" if near else "firstlight params lists them."
+            raise Refusal(f"--set {address}: there is no such knob; {hint}") from None
+        except Refused as problem:
+            raise Refusal(f"--set {address}={value}: it {problem}.") from problem
+
+
+def _facts(config: Config, learner: Learner, settled: Settled) -> dict[str, Any]:
+    return {
+        "net": learner.running.name,
+        "size": learner.running.size,
+        "weights": learner.running.weights,
+        "seed": learner.score.seed,
+        "first_hash": learner.score.hash,
+        "source": config.source,
+        "sinks": config.sinks,
+        "offline": config.offline,
+        "device": str(learner.device),
+        "precision": settled.precision,
+        "threads": settled.threads,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": {
+            "firstlight": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "av": av.__version__,
+        },
+    }
+
+
+def _greeting(first: dict[str, Any], server: OscServer | None, config: Config) -> str:
+    where = f"on {first['device']}, {first['precision']}"
+    if first["device"] == "cpu":
+        where += f" x {first['threads']} threads"
+    ear = f"; OSC on {config.listen}:{server.port}" if server else ""
+    return (
+        f"{first['net']} {first['size']} {where}; seed {first['seed']},"
+        f" network {first['first_hash'][:12]}{ear}"
+    )
+
+
+def _mean(values: list[float]) -> float | None:
+    return round(sum(values) / len(values), 3) if values else None
+
+
+def catalogue() -> AddressSpace:
+    """The whole address tree, put together just as a running instrument's is."""
+    config = Config(net="tiles", size="8x8", osc=0, precision="float32", threads=1)
+    instrument = assemble(config)
+    instrument.closing.close()
+    return instrument.space

@@ -1,0 +1,87 @@
+"""The list of knobs, as text for the terminal, as the README's tables, and as JSON."""
+
+from itertools import groupby
+from typing import Any
+
+from bridge.params import AddressSpace, Knob, Param, Trigger
+
+
+def rows(space: AddressSpace) -> list[dict[str, Any]]:
+    """One dictionary a knob: all that its one line declares."""
+    return [_row(knob) for knob in space]
+
+
+def _row(knob: Knob) -> dict[str, Any]:
+    declared = knob.declared
+    row: dict[str, Any] = {"address": knob.address, "kind": knob.kind, "access": knob.access}
+    if isinstance(declared, Param):
+        if knob.kind in ("float", "int"):
+            row |= {"min": declared.min, "max": declared.max, "taper": declared.taper}
+            if declared.floor:
+                row["floor"] = declared.floor
+        if declared.choices:
+            row["choices"] = list(declared.choices)
+    if not isinstance(declared, Trigger):
+        row["default"] = declared.default
+        if declared.unit:
+            row["unit"] = declared.unit
+    return row | {"doc": declared.doc}
+
+
+def plain(space: AddressSpace) -> str:
+    """Aligned columns."""
+    lines = [(k.address, _takes(k), _default(k), k.declared.doc) for k in _ordered(space)]
+    widths = [max(len(line[i]) for line in lines) for i in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[3]])
+        for line in lines
+    )
+
+
+def markdown(space: AddressSpace) -> str:
+    """A table for each group: knobs first, then what can only be read."""
+    parts = []
+    for group, knobs in groupby(_ordered(space), key=_group):
+        parts += [
+            f"**`{group}`**",
+            "",
+            "| address | takes | default | what it does |",
+            "|---|---|---|---|",
+        ]
+        parts += [
+            f"| `{k.address}` | {_takes(k)} | {_default(k)} | {k.declared.doc} |" for k in knobs
+        ]
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def _ordered(space: AddressSpace) -> list[Knob]:
+    """By group, in the order the groups were first added."""
+    groups = list(dict.fromkeys(_group(knob) for knob in space))
+    return sorted(space, key=lambda knob: groups.index(_group(knob)))
+
+
+def _group(knob: Knob) -> str:
+    return knob.address.rsplit("/", 1)[0]
+
+
+def _takes(knob: Knob) -> str:
+    declared = knob.declared
+    if isinstance(declared, Trigger):
+        return "press"
+    if not isinstance(declared, Param):
+        return "read"
+    if knob.kind in ("float", "int"):
+        unit = f" {declared.unit}" if declared.unit else ""
+        taper = "" if declared.taper == "linear" else f", {declared.taper}"
+        return f"{declared.min:g} to {declared.max:g}{unit}{taper}"
+    return ", ".join(declared.choices) if declared.choices else knob.kind
+
+
+def _default(knob: Knob) -> str:
+    declared = knob.declared
+    if not isinstance(declared, Param):
+        return ""
+    if isinstance(declared.default, bool):
+        return "on" if declared.default else "off"
+    return f"{declared.default:g}" if knob.kind in ("float", "int") else str(declared.default)
