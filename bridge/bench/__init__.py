@@ -1,0 +1,1 @@
+"""Instruments: what this machine does, measured. Each prints a table; none judges."""

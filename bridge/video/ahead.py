@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from bridge import Refusal
 from bridge.frame import Frame
 from bridge.video import Source
 from bridge.video.pixels import Pixels
+
+Pass = Generator[Pixels, None, None]
 
 DEPTH = 8  # frames decoded ahead: a quarter of a second at 30 a second
 LATE = 1.0  # seconds behind the clock at which the clock is set back
@@ -29,7 +31,7 @@ class Decoded(NamedTuple):
 
 
 class Ahead:
-    """A Receiver over `one_pass`, which gives an iterator over the source from its beginning.
+    """A Receiver over `one_pass`, which gives the source's pictures from its beginning.
 
     `one_pass` is run on the decoding thread. It raises Refusal, with a sentence, where it cannot
     go on: live, the next pass starts, unless this one gave no picture at all; offline, `receive`
@@ -38,7 +40,7 @@ class Ahead:
 
     def __init__(
         self,
-        one_pass: Callable[[], Iterator[Pixels]],
+        one_pass: Callable[[], Pass],
         *,
         name: str,
         size: tuple[int, int],
@@ -106,17 +108,19 @@ class Ahead:
         while True:
             with self._moved:
                 frame = self._take_due()
-                left = deadline - self._clock()
-                if frame is not None or left <= 0:
+                if frame is not None:
                     return frame
+                left = max(deadline - self._clock(), 0.0)
                 if not self._queue and self._decoded_all:
                     break
+                if not left:
+                    return None
                 if not self._queue:
                     self._moved.wait(left)
                     continue
                 early = self._due(self._queue[0]) - self._clock()
             # Not a wait on the condition: on Windows that is 16 ms coarse, a sleep is not.
-            self._sleep(max(min(early, left), 0.0))
+            self._sleep(min(max(early, 0.0), left))
         self._ended = True
         self._closing.wait(left)  # a loop around `receive` keeps its pace
         return None
@@ -159,7 +163,7 @@ class Ahead:
         """Decode one pass into the queue. False if it gave no picture at all."""
         before = self._count
         try:
-            with closing(self._one_pass()) as pictures:  # type: ignore[type-var]
+            with closing(self._one_pass()) as pictures:
                 for pixels in pictures:
                     self._put(pixels)
                     if self._closing.is_set():

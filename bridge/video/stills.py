@@ -9,7 +9,6 @@ the same command gives the same files; live they go on after the highest one in 
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import repeat
@@ -21,13 +20,13 @@ import av.error
 from bridge import Refusal
 from bridge.frame import Frame, Layout
 from bridge.video import Sink, Source
-from bridge.video.ahead import Ahead
+from bridge.video.ahead import Ahead, Pass
 from bridge.video.pixels import Pixels, Upright
 from bridge.video.recorder import Recorder
 
 RATE = 30.0
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-NUMBERED = re.compile(r"(\d{6,})\\.png", re.IGNORECASE)
+NUMBERED = re.compile(r"(\d{6,})\.png", re.IGNORECASE)
 
 
 class Receiver:
@@ -57,7 +56,7 @@ class Receiver:
     def close(self) -> None:
         self._ahead.close()
 
-    def _play(self) -> Iterator[Pixels]:
+    def _play(self) -> Pass:
         upright = Upright()
         for name in self._names():
             try:
