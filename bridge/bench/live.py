@@ -26,7 +26,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.times: list[float] = []
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> None:  # noqa: ARG002
         self.times.append(time.perf_counter())
 
     def status(self) -> Sink:

@@ -28,14 +28,13 @@ def frames(address: str, count: int) -> list[Frame]:
 
 def fitted(source: Sequence[Frame], size: tuple[int, int]) -> list[Frame]:
     """The same frames already at the network's size, as a show sends them."""
-    return [
-        Frame(
-            image.fit(torch.from_numpy(f.pixels), size, "stretch").contiguous().numpy(),
-            f.layout,
-            f.time,
-        )
-        for f in source
-    ]
+    return [Frame(_fitted(f, size), f.layout, f.time) for f in source]
+
+
+def _fitted(frame: Frame, size: tuple[int, int]) -> np.ndarray:
+    pixels = image.fit(torch.from_numpy(frame.pixels), size, "stretch")
+    made: np.ndarray = pixels.contiguous().numpy()
+    return made
 
 
 def milliseconds(turns: Sequence[Callable[[], object]], warm: int = 8) -> list[float]:
@@ -58,7 +57,7 @@ def spread(times: Sequence[float]) -> str:
 def convolution_peak(dtype: torch.dtype) -> float:
     """GFLOP/s of the best of many 3×3 convolutions with 256 channels: what this machine can."""
     x = torch.randn(1, 256, 64, 64).to(dtype, memory_format=torch.channels_last)
-    layer = nn.Conv2d(256, 256, 3, padding=1).to(dtype, memory_format=torch.channels_last)
+    layer = nn.Conv2d(256, 256, 3, padding=1, dtype=dtype)
     with torch.no_grad():
         best = min(milliseconds([lambda: layer(x)] * 40))
     return 2 * 256 * 256 * 9 * 64 * 64 / best / 1e6

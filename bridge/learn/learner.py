@@ -134,12 +134,11 @@ class Learner:
         self._error = shown - x
         mean_square = _mean_square(self._error)
         loss = self.losses.value(self._error, mean_square)
-        seen = _mean_square(shown.clamp(-1, 1) - x)
         # The one wait for the device in a frame: what is sent must be known to be a picture.
-        loss_value, seen_value = torch.stack([loss, seen]).tolist()
-        if not math.isfinite(loss_value):
+        wrong, wrong_by = float(loss), float(mean_square)
+        if not (math.isfinite(wrong) and math.isfinite(wrong_by)):
             return None
-        self.score.loss, self.score.psnr = loss_value, _decibels(seen_value)
+        self.score.loss, self.score.psnr = wrong, _decibels(wrong_by)
         return image.quantise(shown, self.net.patch)
 
     def learn(self, until: float | None = None) -> int:
