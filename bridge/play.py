@@ -99,7 +99,7 @@ def assemble(config: Config) -> Instrument:
         if live:  # offline nothing from outside may change what is made
             server = OscServer(space, host=config.listen, port=config.osc)
             opened.callback(server.close)
-        receiver = video.open_receiver(config.source, live=live)
+        receiver = video.open_receiver(config.source, live=live, loop=config.frames is not None)
         opened.callback(receiver.close)
         size = _size(config, device, receiver.status().size)
         make, settled = _settle(config, size, device)

@@ -15,7 +15,7 @@ from bridge.learn import image
 
 def frames(address: str, count: int) -> list[Frame]:
     """`count` frames of a source, copied, from its beginning, going round if it is shorter."""
-    receiver = video.open_receiver(address, live=False)
+    receiver = video.open_receiver(address, live=False, loop=True)
     kept: list[Frame] = []
     while len(kept) < count:
         frame = receiver.receive(1.0)
@@ -23,7 +23,7 @@ def frames(address: str, count: int) -> list[Frame]:
             break
         kept.append(Frame(np.array(frame.pixels), frame.layout, frame.time))
     receiver.close()
-    return [kept[i % len(kept)] for i in range(count)]
+    return kept
 
 
 def fitted(source: Sequence[Frame], size: tuple[int, int]) -> list[Frame]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from bridge import Refusal
 from bridge.frame import Frame
@@ -59,8 +59,9 @@ def to_patches(pixels: Tensor, patch: int, dtype: torch.dtype) -> Tensor:
     """(H, W, 4) uint8 → (1, 3·p·p, H/p, W/p) in [-1, 1], channels last."""
     height, width = pixels.shape[:2]
     rows, columns = height // patch, width // patch
-    squares = pixels.reshape(rows, patch, columns, patch, 4)[..., :3].permute(0, 2, 1, 3, 4)
-    levels = squares.reshape(1, rows, columns, 3 * patch * patch)  # the one copy, still uint8
+    # Two small copies of bytes, alpha away and then rows of patches, beat one of three at a time.
+    strips = pixels[..., :3].reshape(rows, patch, columns, 3 * patch)
+    levels = strips.permute(0, 2, 1, 3).reshape(1, rows, columns, 3 * patch * patch)
     # Exact up to the last step in bfloat16 too: 0..255 and their halves have eight digits.
     return levels.to(dtype).sub_(127.5).mul_(1 / 127.5).permute(0, 3, 1, 2)
 
@@ -73,10 +74,8 @@ def quantise(y: Tensor, patch: int) -> Tensor:
     _, _, rows, columns = y.shape
     values = y.permute(0, 2, 3, 1).float()
     levels = torch.add(values.new_tensor(128.0), values, alpha=127.5).clamp_(0, 255).to(torch.uint8)
-    squares = levels.reshape(rows, columns, patch, patch, 3).permute(0, 2, 1, 3, 4)
-    picture = y.new_full((rows * patch, columns * patch, 4), 255, dtype=torch.uint8)
-    picture.view(rows, patch, columns, patch, 4)[..., :3] = squares
-    return picture
+    strips = levels.reshape(rows, columns, patch, 3 * patch).permute(0, 2, 1, 3)
+    return pad(strips.reshape(rows * patch, columns * patch, 3), (0, 1), value=255)
 
 
 def size_for(lines: int, multiple: int, source: tuple[int, int] | None) -> tuple[int, int]:

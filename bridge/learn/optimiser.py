@@ -19,9 +19,9 @@ from bridge.params import Param
 SMALL = 1e-8  # keeps Adam's quotient finite where a weight has never had a gradient
 # The same fader means the same pace: one unit of rate in each rule's own measure. Gradients of a
 # mean over a picture are 0.03 to 0.2 long, so that SGD wants a rate near 1 where Adam wants 0.002.
-SCALE = {"adam": 1.0, "sgd": 500.0}
+SCALE = {"adam": 1.0, "sgd": 300.0}
 # A tensor of length 0 (a fresh bias) may still move: lengths count as at least this, per weight.
-LEAST_BIAS, LEAST_WEIGHT = 0.02, 0.005
+LEAST_BIAS, LEAST_WEIGHT = 0.1, 0.005
 CEILING, BIAS_CEILING = 3.0, 0.5  # times the first length; a bias starts at 0, so 0.5 a weight
 TINY = 1e-12
 
@@ -32,8 +32,8 @@ class Optimiser:
 
     rule = Param("adam", choices=("sgd", "adam"), doc="how a gradient becomes a step")
     rate = Param(
-        2e-3, min=0.0, max=1.0, taper="log", floor=1e-6,
-        doc="learning rate: 0 holds still, 0.002 learns, 0.1 explodes",
+        2.5e-3, min=0.0, max=1.0, taper="log", floor=1e-6,
+        doc="learning rate: 0 holds still, 0.0025 learns, 0.1 explodes",
     )  # fmt: skip
     momentum = Param(
         0.9, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
@@ -41,7 +41,7 @@ class Optimiser:
         doc="how long a direction is kept: 0 is rough, 0.99 sways, 0.999 overshoots for seconds",
     )  # fmt: skip
     second = Param(
-        0.99, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
+        0.95, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
         active=lambda self: self.rule == "adam",
         doc="how long the gradient's size is remembered; high, and a cut hits harder",
     )  # fmt: skip

@@ -66,10 +66,13 @@ class Sender(Protocol):
     def close(self) -> None: ...
 
 
-def open_receiver(address: str, *, live: bool) -> Receiver:
-    """Open `address` for reading. Raises Refusal, or ImportError for a missing transport."""
+def open_receiver(address: str, *, live: bool, loop: bool = False) -> Receiver:
+    """Open `address` for reading; `loop` also offline, where a movie otherwise plays once.
+
+    Raises Refusal, or ImportError for a missing transport.
+    """
     module, rest = _transport(address, RECEIVERS, "--in")
-    receiver: Receiver = module.Receiver(rest, live=live)
+    receiver: Receiver = module.Receiver(rest, live=live, loop=loop)
     return receiver
 
 

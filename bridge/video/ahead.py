@@ -2,7 +2,8 @@
 
 A daemon thread decodes into a short queue, in front of the frame thread. Live, frames fall due
 by the clock at the source's own rate, round and round; what fell due unseen is skipped and
-counted. Offline, every frame comes once, in order, however long it takes.
+counted. Offline, every frame comes once, in order, however long it takes; with `loop`, round and
+round too.
 """
 
 import math
@@ -46,11 +47,13 @@ class Ahead:
         size: tuple[int, int],
         rate: float,
         live: bool,
+        loop: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._one_pass, self._name, self._size, self._rate = one_pass, name, size, rate
         self._live, self._clock, self._sleep = live, clock, sleep
+        self._loop = live or loop
         self._queue: deque[Decoded] = deque()
         self._moved = threading.Condition()  # guards all below: something came, went or ended
         self._start: float | None = None  # when frame 0 was due; set by the first `receive`
@@ -152,7 +155,7 @@ class Ahead:
 
     def _decode(self) -> None:
         try:
-            while self._play_once() and self._live and not self._closing.is_set():
+            while self._play_once() and self._loop and not self._closing.is_set():
                 pass
         finally:  # also after a fault: nobody may wait for ever
             with self._moved:

@@ -1,7 +1,8 @@
 """Movies: `file:clip.mp4`.
 
 In: any movie that FFmpeg reads, decoded ahead on its own thread; live it loops, offline it plays
-once. Out: a recorder, on its own thread too. `.mp4` is H.264, which plays everywhere; `.mkv` is
+once unless asked to loop. Out: a recorder, on its own thread too. `.mp4` is H.264, which plays
+everywhere; `.mkv` is
 FFV1, lossless, byte for byte the network's picture. Live, a take that exists is never
 overwritten: `take.mp4`, `take-2.mp4`, `take-3.mp4`. Offline it is: the same command gives the
 same file.
@@ -34,7 +35,7 @@ BT709, LIMITED = 1, 1  # AVCOL_SPC_BT709 and its kin, AVCOL_RANGE_MPEG
 class Receiver:
     """A movie. One of varying frame rate is played at its average rate."""
 
-    def __init__(self, rest: str, *, live: bool) -> None:
+    def __init__(self, rest: str, *, live: bool, loop: bool = False) -> None:
         self._path, self._address = os.path.expanduser(rest), f"--in file:{rest}"
         if not os.path.exists(self._path):
             raise Refusal(f"{self._address}: there is no such file; check the path.")
@@ -43,7 +44,9 @@ class Receiver:
         first, rate = self._probe()
         height, width = first.shape[:2]
         name = os.path.basename(self._path)
-        self._ahead = Ahead(self._play, name=name, size=(width, height), rate=rate, live=live)
+        self._ahead = Ahead(
+            self._play, name=name, size=(width, height), rate=rate, live=live, loop=loop
+        )
 
     def receive(self, timeout: float) -> Frame | None:
         return self._ahead.receive(timeout)

@@ -42,6 +42,7 @@ class Receiver:
         rest: str,
         *,
         live: bool,
+        loop: bool = True,  # noqa: ARG002  (it has no end either way)
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -32,7 +32,7 @@ NUMBERED = re.compile(r"(\d{6,})\.png", re.IGNORECASE)
 class Receiver:
     """A folder of pictures. One that cannot be read is passed over and told in `status`."""
 
-    def __init__(self, rest: str, *, live: bool) -> None:
+    def __init__(self, rest: str, *, live: bool, loop: bool = False) -> None:
         folder, self._times = _hold(rest)
         self._folder, self._address = os.path.expanduser(folder), f"--in stills:{rest}"
         self._error = ""
@@ -44,7 +44,9 @@ class Receiver:
             )
         height, width = first.shape[:2]
         name = os.path.basename(os.path.normpath(self._folder))
-        self._ahead = Ahead(self._play, name=name, size=(width, height), rate=RATE, live=live)
+        self._ahead = Ahead(
+            self._play, name=name, size=(width, height), rate=RATE, live=live, loop=loop
+        )
 
     def receive(self, timeout: float) -> Frame | None:
         return self._ahead.receive(timeout)

@@ -1,0 +1,119 @@
+"""The architecture: which room may import which. This table is the document."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BRIDGE = Path(__file__).parents[1] / "bridge"
+# A room may import from floors below its own, and from itself; rooms of one floor do not meet.
+FLOORS = [
+    {"frame", "patterns", "params", "config", "tables"},
+    {"video", "nets", "control"},
+    {"learn"},
+    {"engine", "bench"},
+    {"play", "show", "cli", "__main__"},
+]
+SAME_FLOOR = {  # the exceptions, each with its reason
+    ("params", "patterns"): "addresses are matched by pattern",
+    ("tables", "params"): "the tables list the knobs",
+    ("cli", "play"): "a subcommand",
+    ("cli", "show"): "a subcommand",
+    ("__main__", "cli"): "python -m bridge",
+}
+ABOVE = {  # upward, each with its reason
+    ("bench", "play"): "a live measurement plays the whole instrument",
+}
+NO_TORCH = {"frame", "patterns", "params", "config", "tables", "cli", "show", "control", "video"}
+FUNCTION_IMPORTS = {"cli.py"}  # a subcommand imports what it runs
+
+
+def modules() -> list[Path]:
+    return sorted(BRIDGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    first = path.relative_to(BRIDGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path) -> list[tuple[ast.stmt, str]]:
+    found: list[tuple[ast.stmt, str]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(node, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "bridge":
+            found += [(node, f"bridge.{alias.name}") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append((node, node.module))
+    return found
+
+
+def rooms_imported(path: Path) -> set[str]:
+    names = [name.split(".")[1] for _, name in imports(path) if name.startswith("bridge.")]
+    return {name for name in names if name in set().union(*FLOORS)}
+
+
+def floor(room: str) -> int:
+    return next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(BRIDGE)))
+def test_a_room_imports_only_downward(path):
+    room = room_of(path)
+    if room == "__init__":
+        assert rooms_imported(path) == set()
+        return
+    for other in rooms_imported(path) - {room}:
+        below = floor(other) < floor(room)
+        assert below or (room, other) in SAME_FLOOR or (room, other) in ABOVE, f"{room} → {other}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(BRIDGE)))
+def test_nothing_is_imported_inside_a_function(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    hidden = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and id(node) not in top
+    ]
+    assert not hidden or str(path.relative_to(BRIDGE)) in FUNCTION_IMPORTS
+
+
+@pytest.mark.parametrize("room", sorted(NO_TORCH))
+def test_a_lower_room_does_not_import_torch(room):
+    for path in modules():
+        if room_of(path) == room:
+            assert not any(name.split(".")[0] == "torch" for _, name in imports(path)), path
+
+
+def test_every_module_says_what_it_is_in_at_most_twelve_lines():
+    for path in modules():
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if path.read_text(encoding="utf-8").strip():
+            assert docstring, path
+            assert len(docstring.splitlines()) <= 12, path
+
+
+def test_only_the_engines_turn_and_the_control_threads_edge_catch_everything():
+    broad = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler):
+                names = ast.unparse(node.type) if node.type else ""
+                if names in ("", "Exception", "BaseException"):
+                    broad.append(str(path.relative_to(BRIDGE)))
+    assert sorted(broad) == ["control/server.py", "engine.py"]
+
+
+def test_the_command_answers_help_without_torch():
+    code = (
+        "import sys; from bridge.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    )
+    code += "sys.exit(any(m.split('.')[0] in ('torch', 'av', 'rich') for m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"firstlight" in done.stdout
