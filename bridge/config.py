@@ -9,7 +9,7 @@ import difflib
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from bridge import Refusal
 
@@ -48,7 +48,14 @@ RANGES = {
 }  # fmt: skip
 
 # What a key takes, said to whoever got it wrong.
-TAKES = {"str": "a text in quotes", "int": "a whole number", "bool": "true or false"}
+TAKES: dict[Any, str] = {
+    str: "a text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    list: 'a list of texts such as ["none:"]',
+    dict: "a table of addresses and values",
+}
+SPELLED = {"source": "in", "sinks": "out"}  # `in` is a word of Python's own
 
 
 def read(path: str) -> Config:
@@ -62,24 +69,24 @@ def read(path: str) -> Config:
         ) from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise Refusal(f"--config {path}: is not TOML ({problem}); mend that line.") from problem
-    fields = {f.name: str(f.type) for f in dataclasses.fields(Config)}
+    names = {SPELLED.get(f.name, f.name): f.name for f in dataclasses.fields(Config)}
+    kinds = get_type_hints(Config)
     for key, value in table.items():
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields)}."
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
             raise Refusal(f"--config {path}: there is no key {key}; {hint}")
-        _check(path, key, value, fields[key])
-    return Config(**table)
+        kind = _kind(kinds[names[key]])
+        if type(value) is not kind or (kind is list and not all(isinstance(v, str) for v in value)):
+            raise Refusal(f"--config {path}: {key} takes {TAKES[kind]}, not {value!r}.")
+    return Config(**{names[key]: value for key, value in table.items()})
 
 
-def _check(path: str, key: str, value: object, annotation: str) -> None:
-    kind = annotation.removesuffix(" | None").split("[")[0]
-    fits = type(value).__name__ == kind
-    if kind == "list":
-        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if not fits:
-        takes = TAKES.get(kind, 'a list such as ["none:"]' if kind == "list" else "a table")
-        raise Refusal(f"--config {path}: {key} takes {takes}, not {value!r}.")
+def _kind(hint: Any) -> Any:
+    """The plain type of an annotation: list[str] → list, int | None → int."""
+    if get_origin(hint) in (list, dict):
+        return get_origin(hint)
+    return next((part for part in get_args(hint) if part is not type(None)), hint)
 
 
 def check(chosen: Config) -> None:

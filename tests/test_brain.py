@@ -1,0 +1,110 @@
+"""Brains: weights as files."""
+
+import math
+import os
+
+import pytest
+import torch
+from fakes.stage import frame
+from safetensors.torch import save_file
+
+from bridge import Refusal
+from bridge.learn import brain
+from bridge.learn.learner import Learner
+
+
+def learner(name="paint", size=(64, 64), seed=1):
+    torch.set_num_threads(1)
+    return Learner(name, size, seed=seed)
+
+
+def taught():
+    one = learner()
+    for _ in range(5):
+        one.look(one.see(frame()))
+        one.learn()
+    return one
+
+
+def test_a_saved_brain_comes_back_bit_for_bit(tmp_path):
+    one, other = taught(), learner(seed=9)
+    brain.save(one, str(tmp_path / "b.safetensors"))
+    brain.load(other, str(tmp_path / "b.safetensors"))
+    assert torch.equal(one.weights.flat, other.weights.flat)
+    assert other.score.hash == one.weights.hash()
+
+
+def test_the_same_picture_comes_out_of_a_brain_that_was_opened_again(tmp_path):
+    one, other = taught(), learner(seed=9)
+    brain.save(one, str(tmp_path / "b.safetensors"))
+    brain.load(other, str(tmp_path / "b.safetensors"))
+    assert torch.equal(one.look(one.see(frame())), other.look(other.see(frame())))
+
+
+def test_paint_opens_at_another_size(tmp_path):
+    brain.save(taught(), str(tmp_path / "b.safetensors"))
+    wider = learner(size=(128, 64))
+    brain.load(wider, str(tmp_path / "b.safetensors"))
+    assert wider.look(wider.see(frame())).shape == (64, 128, 4)
+
+
+def test_missing_folders_are_made(tmp_path):
+    brain.save(learner(), str(tmp_path / "shows" / "tonight" / "b.safetensors"))
+    assert (tmp_path / "shows" / "tonight" / "b.safetensors").exists()
+
+
+def test_another_networks_brain_is_refused_with_how_to_open_it(tmp_path):
+    brain.save(learner("ghost"), str(tmp_path / "g.safetensors"))
+    one = taught()
+    before = one.weights.hash()
+    with pytest.raises(Refusal, match="--net ghost --size 64x64"):
+        brain.load(one, str(tmp_path / "g.safetensors"))
+    assert one.weights.hash() == before
+
+
+def test_a_ghost_of_another_size_is_refused(tmp_path):
+    brain.save(learner("ghost"), str(tmp_path / "g.safetensors"))
+    with pytest.raises(Refusal, match="--size 64x64"):
+        brain.load(learner("ghost", (96, 64)), str(tmp_path / "g.safetensors"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a brain", bytes(64), b"\xff" * 200])
+def test_a_file_that_is_no_brain_is_refused(tmp_path, content):
+    (tmp_path / "b.safetensors").write_bytes(content)
+    with pytest.raises(Refusal, match="First Light saved"):
+        brain.load(learner(), str(tmp_path / "b.safetensors"))
+
+
+def test_somebody_elses_safetensors_is_refused(tmp_path):
+    save_file({"weight": torch.zeros(3)}, tmp_path / "b.safetensors")
+    with pytest.raises(Refusal, match="not one of ours"):
+        brain.load(learner(), str(tmp_path / "b.safetensors"))
+
+
+def test_a_brain_that_is_not_finite_is_refused(tmp_path):
+    one = learner()
+    one.weights.flat[0] = math.nan
+    brain.save(one, str(tmp_path / "b.safetensors"))
+    with pytest.raises(Refusal, match="not finite"):
+        brain.load(learner(), str(tmp_path / "b.safetensors"))
+
+
+def test_a_save_that_fails_leaves_the_old_brain_and_no_litter(tmp_path, monkeypatch):
+    place = tmp_path / "b.safetensors"
+    brain.save(taught(), str(place))
+    kept = place.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Refusal, match="No space left on device"):
+        brain.save(learner(), str(place))
+    assert place.read_bytes() == kept
+    assert os.listdir(tmp_path) == ["b.safetensors"]
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(Refusal, match="choose another place"):
+        brain.save(learner(), str(tmp_path / "file" / "b.safetensors"))

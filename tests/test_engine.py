@@ -1,0 +1,278 @@
+"""The loop: apply, receive, see, look, send, learn."""
+
+import numpy as np
+import pytest
+import torch
+from fakes.stage import Reel, Wall, frame, picture
+
+from bridge import Refusal
+from bridge.engine import AGAIN, LOST, Engine
+from bridge.frame import Frame
+from bridge.learn import image
+from bridge.learn.learner import Learner
+from bridge.params import AddressSpace
+
+
+class Clock:
+    """Time that passes only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def engine(reel, *, net="tiles", size=(64, 48), live=True, clock=None, walls=1):
+    torch.set_num_threads(1)
+    learner = Learner(net, size, seed=1)
+    space = AddressSpace()
+    senders = [Wall() for _ in range(walls)]
+    return Engine(learner, reel, senders, space, live=live, clock=clock or Clock())
+
+
+def frames(count):
+    return [frame(seed=i, time=100.0 + i / 30) for i in range(count)]
+
+
+def test_every_frame_becomes_one_picture_at_the_networks_size():
+    one = engine(Reel(frames(5)))
+    one.run(5)
+    assert [p.shape for p in one.senders[0].pictures] == [(48, 64, 4)] * 5
+    assert one.senders[0].layouts == ["bgra"] * 5
+
+
+def test_what_the_sender_gets_is_byte_for_byte_the_quantised_answer_of_the_network():
+    one, twin = engine(Reel(frames(8)), net="paint"), Learner("paint", (64, 48), seed=1)
+    one.run(8)
+    for number, sent in enumerate(one.senders[0].pictures):
+        x = twin.see(frame(seed=number))
+        with torch.no_grad():
+            answer, _ = twin.net(x)
+        assert np.array_equal(sent, image.quantise(answer, 8).numpy())
+        twin.look(x)
+        twin.learn()
+
+
+def test_the_picture_leaves_before_the_frame_is_learnt_from():
+    one = engine(Reel(frames(1)))
+    before = one.learner.weights.hash()
+    at_departure = []
+    one.senders[0].send = lambda _: at_departure.append(one.learner.weights.hash())
+    one.run(1)
+    assert at_departure == [before]
+    assert one.learner.weights.hash() != before
+
+
+def test_knobs_move_between_frames_and_before_the_next_is_seen():
+    reel = Reel([])
+    one = engine(reel)
+    seen = []
+    reel.items = [lambda: seen.append(one.learner.optimiser.rate)]
+    one.space.set("/learn/rate", [0.5])
+    assert one.learner.optimiser.rate != 0.5
+    one.turn()
+    assert seen == [0.5]
+
+
+def test_a_preset_of_the_space_is_every_knob():
+    one = engine(Reel([]))
+    assert one.space.preset()["/learn/rate"] == one.learner.optimiser.rate
+    assert "/stats/loss" not in one.space.preset()
+
+
+def test_every_sender_gets_every_picture():
+    one = engine(Reel(frames(3)), walls=2)
+    one.run(3)
+    assert [len(wall.pictures) for wall in one.senders] == [3, 3]
+
+
+def test_before_the_first_frame_it_shows_what_it_makes_of_grey():
+    one = engine(Reel([None, None]))
+    one.turn()
+    assert one.stats.state == "waiting"
+    x = one.learner.see(Frame(np.full((48, 64, 4), 128, np.uint8), "bgra", 0.0))
+    one.learner.on = False
+    assert np.array_equal(one.senders[0].pictures[0], one.learner.look(x).numpy())
+
+
+def test_grey_is_not_learnt_from():
+    one = engine(Reel([None, None]))
+    before = one.learner.weights.hash()
+    one.turn()
+    assert one.learner.weights.hash() == before
+
+
+def test_waiting_it_sends_thirty_pictures_a_second():
+    clock = Clock()
+    one = engine(Reel([lambda: clock.wait(AGAIN)] * 31), clock=clock)
+    for _ in range(30):
+        one.turn()
+    assert len(one.senders[0].pictures) == 30
+
+
+def test_a_short_gap_in_the_source_is_not_filled():
+    clock = Clock()
+    one = engine(Reel([frame(), lambda: clock.wait(LOST / 2), frame(seed=1), None]), clock=clock)
+    for _ in range(3):
+        one.turn()
+    assert len(one.senders[0].pictures) == 2
+
+
+def test_a_lost_source_leaves_the_last_picture_standing():
+    clock = Clock()
+    one = engine(Reel([frame(), *[lambda: clock.wait(AGAIN)] * 20, None]), clock=clock)
+    for _ in range(21):
+        one.turn()
+    pictures = one.senders[0].pictures
+    assert len(pictures) > 10
+    assert all(np.array_equal(p, pictures[0]) for p in pictures)
+    assert one.stats.state == "holding"
+
+
+def test_a_source_that_comes_back_is_played_at_once():
+    clock = Clock()
+    one = engine(Reel([frame(), lambda: clock.wait(5), frame(seed=3), None]), clock=clock)
+    for _ in range(3):
+        one.turn()
+    assert one.stats.frames == 2
+    assert one.stats.state == "learning"
+
+
+def test_a_frame_of_another_size_is_played_on():
+    one = engine(Reel([frame(), frame(333, 77), frame(8, 1000)]))
+    one.run(3)
+    assert [p.shape for p in one.senders[0].pictures] == [(48, 64, 4)] * 3
+    assert one.stats.faults == 0
+
+
+def test_a_frame_it_cannot_play_costs_one_picture_and_no_more():
+    broken = Frame(np.zeros((3, 3), np.uint8), "bgra", 0.0)
+    one = engine(Reel([frame(), broken, frame(seed=2), None]))
+    for _ in range(3):
+        assert one.turn()
+    assert one.stats.faults == 1
+    assert one.stats.frames == 2
+    assert one.stats.error
+
+
+def test_a_source_that_throws_leaves_the_picture_standing():
+    clock = Clock()
+
+    def fail():
+        clock.wait(AGAIN)
+        raise OSError("the cable was pulled")
+
+    one = engine(Reel([frame(), *[fail] * 3, frame(seed=1), None]), clock=clock)
+    for _ in range(5):
+        one.turn()
+    pictures = one.senders[0].pictures
+    assert np.array_equal(pictures[1], pictures[0])
+    assert one.stats.error == "the cable was pulled"
+    assert one.stats.frames == 2
+
+
+def test_a_sender_that_throws_does_not_stop_the_learning_of_the_next_frame():
+    one = engine(Reel(frames(4)))
+    one.senders[0].send = lambda _: (_ for _ in ()).throw(OSError("gone"))
+    for _ in range(4):
+        one.turn()
+    assert one.stats.faults == 4
+    assert not one.stopping
+
+
+def test_offline_the_first_thing_that_cannot_be_done_ends_the_run():
+    def fail():
+        raise Refusal("the movie is broken")
+
+    one = engine(Reel([frame(), fail, frame()]), live=False)
+    with pytest.raises(Refusal, match="broken"):
+        one.run()
+
+
+def test_offline_it_ends_with_the_source():
+    one = engine(Reel(frames(4)), live=False)
+    one.run()
+    assert one.stats.frames == 4
+    assert one.stats.state == "ended"
+
+
+def test_offline_time_is_the_frames_number_over_the_rate():
+    one = engine(Reel(frames(31)), live=False)
+    one.space.slew = 0
+    one.space.assign("/system/slew", 1.0)
+    one.turn()
+    one.space.set("/learn/trust", [1.0])
+    one.run(16)
+    halfway = one.learner.optimiser.trust
+    one.run(32)
+    assert 0.02 < halfway < 1.0
+    assert one.learner.optimiser.trust == 1.0
+
+
+def test_it_stops_when_told():
+    one = engine(Reel(frames(9)))
+    one.senders[0].send = lambda _: setattr(one, "stopping", True)
+    one.run()
+    assert one.stats.frames == 1
+
+
+def test_closing_closes_the_rest_though_one_fails():
+    one = engine(Reel([]), walls=2)
+
+    def fail():
+        raise Refusal("the disk is full")
+
+    one.senders[0].close = fail
+    with pytest.raises(Refusal, match="full"):
+        one.close()
+    assert one.receiver.closed
+    assert one.senders[1].closed
+
+
+def test_what_ails_a_sink_is_told_under_stats():
+    one = engine(Reel(frames(1)))
+    one.senders[0].error = "the disk is full; make room"
+    one.turn()
+    assert one.space["/stats/error"].value == "the disk is full; make room"
+
+
+def test_readings_follow_the_show():
+    clock = Clock()
+    one = engine(Reel(frames(3)), clock=clock)
+    for _ in range(3):
+        one.turn()
+        clock.wait(1 / 30)
+    values = one.space.values()
+    assert values["/stats/frames"] == 3
+    assert values["/stats/fps"] == 3
+    assert values["/stats/pace"] == 3
+    assert values["/stats/source"] == "reel"
+    assert values["/stats/sink"] == "wall"
+    assert values["/stats/psnr"] > 0
+
+
+def test_skipped_frames_are_counted():
+    late = frame()
+    late.skipped = 4
+    one = engine(Reel([late]))
+    one.turn()
+    assert one.stats.skipped == 4
+
+
+def test_a_picture_does_not_change_after_it_was_sent():
+    one = engine(Reel(frames(4)))
+    held = []
+    one.senders[0].send = lambda sent: held.append((sent.pixels, sent.pixels.copy()))
+    one.run(4)
+    assert all(np.array_equal(now, then) for now, then in held)
+
+
+def test_the_source_picture_is_not_written_to():
+    source = frame()
+    one = engine(Reel([source]))
+    one.turn()
+    assert np.array_equal(source.pixels, picture())
