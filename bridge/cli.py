@@ -98,7 +98,7 @@ pictures. learn: dB from blank, bursts. looks: a contact sheet"
     add("--net", metavar="NAME", action="append", help="only this network; repeatable")
     add("--size", metavar="WxH", help="the picture's size")
     add("--frames", type=int, metavar="N", help="how many frames")
-    add("--out", metavar="FILE.png", help="looks: where the contact sheet goes")
+    add("--out", metavar="ADDRESS", help="looks: where the sheets go (default: stills:looks)")
     return parser
 
 

@@ -61,7 +61,7 @@ class Declared(Generic[T]):
         values = owner.__dict__
         if values.get(self.name, self.default) != value:
             values[self.name] = value
-            knob = values.get("_knobs", {}).get(self.name)
+            knob = values.get("_bound", {}).get(self.name)
             if knob is not None:
                 knob.clock.stamp(knob)
 
@@ -307,7 +307,7 @@ class AddressSpace:
                 raise ValueError(f"two knobs want the address {address}")
             knob = Knob(address, name, owner, declared, self._clock)
             self._knobs[address] = knob
-            owner.__dict__.setdefault("_knobs", {})[name] = knob
+            owner.__dict__.setdefault("_bound", {})[name] = knob
         self._find.cache_clear()
 
     def __getitem__(self, address: str) -> Knob:

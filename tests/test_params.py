@@ -583,3 +583,11 @@ def test_assign_sets_a_knob_now(space, learner):
 def test_assign_raises_what_set_would_only_count(space, address, value, error):
     with pytest.raises(error):
         space.assign(address, value)
+
+
+def test_a_space_can_publish_its_own_readings():
+    space = AddressSpace()
+    space.add("/stats", space)
+    assert [knob.address for knob in space] == ["/stats/refused", "/stats/clipped", "/stats/unknown"]
+    space.set("/nowhere", [1])
+    assert space.values()["/stats/unknown"] == 1

@@ -23,7 +23,9 @@ WARM, TIMED = 3, 5  # steps of each candidate; all together under a second at th
 
 MOST_THREADS = 6  # beyond, small convolutions wait longer for each other than they gain
 # Taken before anything is pinned; on macOS and Windows a program has no say.
-ALLOWED: set[int] = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+ALLOWED: set[int] = set()
+if sys.platform == "linux":
+    ALLOWED = os.sched_getaffinity(0)
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's mallopt
 

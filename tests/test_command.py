@@ -1,0 +1,264 @@
+"""The command, from its words to its files and exit codes."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from bridge import cli
+from bridge.control.osc import decode, encode
+
+SMALL = ["--size", "64x48", "--threads", "1", "--precision", "float32"]
+
+
+def run(*words):
+    return cli.main(["run", *SMALL, *map(str, words)])
+
+
+def offline(*words):
+    return run("--offline", "--frames", "8", "--seed", "7", *words)
+
+
+def digest(folder: Path) -> str:
+    names = sorted(os.listdir(folder))
+    return hashlib.sha256(b"".join((folder / n).read_bytes() for n in names)).hexdigest()
+
+
+def pictures(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("net", ["tiles", "paint"])
+def test_the_same_seed_offline_gives_the_same_bytes(tmp_path, net):
+    for name in ("a", "b"):
+        assert offline("--net", net, "--out", f"stills:{tmp_path / name}") == 0
+    assert len(os.listdir(tmp_path / "a")) == 8
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+
+
+def test_another_seed_gives_another_picture(tmp_path):
+    offline("--out", f"stills:{tmp_path / 'a'}")
+    offline("--out", f"stills:{tmp_path / 'b'}", "--seed", "8")
+    assert digest(tmp_path / "a") != digest(tmp_path / "b")
+
+
+def test_a_lossless_film_holds_the_same_pictures_as_the_stills(tmp_path):
+    film, stills = tmp_path / "film.mkv", tmp_path / "stills"
+    assert offline("--out", f"file:{film}", "--out", f"stills:{stills}") == 0
+    from_stills = [pictures(stills / name)[0] for name in sorted(os.listdir(stills))]
+    assert all(np.array_equal(a, b) for a, b in zip(pictures(film), from_stills, strict=True))
+
+
+def test_offline_a_movie_shorter_than_the_asked_frames_goes_round(tmp_path):
+    offline("--out", f"file:{tmp_path / 'short.mkv'}")
+    source, out = f"file:{tmp_path / 'short.mkv'}", tmp_path / "long"
+    assert offline("--in", source, "--out", f"stills:{out}", "--frames", "20") == 0
+    assert len(os.listdir(out)) == 20
+
+
+def test_offline_a_movie_plays_once_when_nobody_says_how_long(tmp_path):
+    offline("--out", f"file:{tmp_path / 'short.mkv'}")
+    source, out = f"file:{tmp_path / 'short.mkv'}", tmp_path / "once"
+    assert run("--offline", "--in", source, "--out", f"stills:{out}") == 0
+    assert len(os.listdir(out)) == 8
+
+
+def test_the_report_tells_each_frame_and_the_whole(tmp_path):
+    assert offline("--report", tmp_path / "r.json") == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert len(report["frames"]) == 8
+    assert set(report["frames"][0]) == {"db", "loss", "ms"}
+    summary = report["summary"]
+    assert summary["seed"] == 7
+    assert len(summary["first_hash"]) == 64
+    assert summary["first_hash"] != summary["last_hash"]
+    assert summary["versions"]["torch"]
+    assert summary["machine"]
+
+
+def test_knobs_set_before_the_start_hold_from_the_first_frame(tmp_path):
+    offline("--set", "/learn/on=false", "--report", tmp_path / "r.json")
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    assert summary["first_hash"] == summary["last_hash"]
+    assert summary["knobs"]["/learn/on"] is False
+
+
+def test_a_brain_is_saved_at_the_end_and_opened_at_the_next_start(tmp_path):
+    brain = tmp_path / "b.safetensors"
+    offline("--brain", brain, "--report", tmp_path / "1.json")
+    offline("--brain", brain, "--report", tmp_path / "2.json")
+    first, second = (json.loads((tmp_path / f"{n}.json").read_text())["summary"] for n in "12")
+    assert second["first_hash"] == first["last_hash"]
+
+
+def test_settings_come_from_a_file_and_the_command_line_wins(tmp_path):
+    (tmp_path / "show.toml").write_text('net = "tiles"\nseed = 3\n[knobs]\n"/learn/rate" = 0.5\n')
+    words = ("--config", tmp_path / "show.toml", "--report", tmp_path / "r.json")
+    offline(*words, "--set", "/learn/trust=0.5")
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    assert (summary["net"], summary["seed"]) == ("tiles", 7)
+    assert summary["knobs"]["/learn/rate"] == 0.5
+    assert summary["knobs"]["/learn/trust"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--in", "file:nowhere.mp4"], "check the path"),
+        (["--in", "flie:a.mp4"], "did you mean file:?"),
+        (["--in", "nonsense"], "one of"),
+        (["--out", "none"], "none:?"),
+        (["--out", "file:a.avi"], ".mp4"),
+        (["--out", "file:/nowhere/at/all/a.mp4"], "folder"),
+        (["--net", "pain"], "did you mean paint?"),
+        (["--net", "paint", "--size", "33x31"], "try 48x32"),
+        (["--size", "big"], "320x192"),
+        (["--frames", "0"], "--frames 0"),
+        (["--set", "/learn/rat=1"], "did you mean /learn/rate?"),
+        (["--set", "/learn/rate=fast"], "takes a number"),
+        (["--set", "/learn/rate"], "--set /learn/rate=0.01"),
+        (["--set", "/stats/loss=1"], "can be read, not set"),
+        (["--set", "/learn/blank=1"], "pressed"),
+        (["--config", "nowhere.toml"], "check the path"),
+        (["--report", "/nowhere/at/all.json"], "choose another place"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_exit_code_2(words, says, capsys):
+    assert offline(*words) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("firstlight: ")
+    assert says in error
+    assert "Traceback" not in error
+
+
+def test_an_unreadable_movie_is_refused(tmp_path, capsys):
+    (tmp_path / "broken.mp4").write_bytes(b"no movie" * 99)
+    assert offline("--in", f"file:{tmp_path / 'broken.mp4'}") == 2
+    assert "check that it is a movie" in capsys.readouterr().err
+
+
+def test_a_set_up_that_fails_leaves_no_file_behind(tmp_path):
+    assert offline("--out", f"file:{tmp_path / 'a.mp4'}", "--set", "/no/such=1") == 2
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_busy_port_is_refused_with_what_to_do(capsys):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert run("--frames", "3", "--osc", taken.getsockname()[1]) == 2
+    assert "--osc" in capsys.readouterr().err
+
+
+def test_a_full_disk_offline_is_exit_code_2(tmp_path, capsys):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    os.symlink("/dev/full", tmp_path / "full.mkv")
+    assert offline("--out", f"file:{tmp_path / 'full.mkv'}", "--frames", "60") == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_live_it_plays_at_the_sources_pace_and_records(tmp_path):
+    assert run("--osc", "0", "--frames", "12", "--out", f"file:{tmp_path / 'a.mp4'}") == 0
+    assert len(pictures(tmp_path / "a.mp4")) >= 8
+
+
+class Playing:
+    """The command as a process of its own, playing the built-in scene."""
+
+    def __init__(self, *words):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        command = [sys.executable, "-m", "bridge", *SMALL, "--osc", str(self.port)]
+        self.process = subprocess.Popen(
+            [*command, *map(str, words)], stderr=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parents[1],
+        )  # fmt: skip
+        assert self.process.stderr is not None
+        self.greeting = self.process.stderr.readline()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(0.1)
+
+    def until(self, frames):
+        """Ask until so many frames have been seen."""
+        for _ in range(300):
+            self.say(encode("/system/sync", 1))
+            with contextlib.suppress(TimeoutError):
+                for message in decode(self.socket.recv(65535)).messages:
+                    if message.address == "/stats/frames" and message.arguments[0] >= frames:
+                        return
+        raise AssertionError("it does not play")
+
+    def say(self, datagram):
+        self.socket.sendto(datagram, ("127.0.0.1", self.port))
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        _, rest = self.process.communicate(timeout=10)
+        self.socket.close()
+        return self.process.returncode, rest
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_with_every_file_playable(tmp_path, how):
+    out = [word for end in ("mp4", "mkv") for word in ("--out", f"file:{tmp_path / f'a.{end}'}")]
+    playing = Playing("--report", tmp_path / "r.json", "--brain", tmp_path / "b.safetensors", *out)
+    assert "network" in playing.greeting
+    playing.until(frames=5)
+    code, rest = playing.stop(how)
+    assert code == 0
+    assert "Traceback" not in rest
+    for end in ("mp4", "mkv"):
+        assert len(pictures(tmp_path / f"a.{end}")) >= 4
+    assert json.loads((tmp_path / "r.json").read_text())["summary"]["first_hash"]
+    assert (tmp_path / "b.safetensors").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+def test_hostile_datagrams_are_counted_and_the_picture_goes_on(tmp_path):
+    playing = Playing("--report", tmp_path / "r.json")
+    for hostile in (
+        b"", b"/", b"\xff" * 300, b"#bundle\0" + bytes(8) + b"\xff\xff\xff\xfc" + bytes(24),
+        encode("/learn/rate", "fast"), b"/learn/rate\0,f\0\0\x7f\xc0\0\0",
+        encode("/no/such/thing", 1.0), encode("/learn/rate", 1e9),
+    ):  # fmt: skip
+        playing.say(hostile)
+    playing.say(encode("/learn/steps", 3))
+    playing.until(frames=5)
+    code, _ = playing.stop()
+    assert code == 0
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    stats = summary["stats"]
+    assert stats["/stats/malformed"] >= 3
+    assert stats["/stats/refused"] == 2
+    assert stats["/stats/unknown"] == 1
+    assert stats["/stats/clipped"] == 1
+    assert stats["/stats/faults"] == 0
+    assert summary["knobs"]["/learn/steps"] == 3
+
+
+def test_params_lists_every_knob(capsys):
+    assert cli.main(["params"]) == 0
+    assert "/learn/rate" in capsys.readouterr().out
+
+
+def test_params_as_json_can_be_read(capsys):
+    assert cli.main(["params", "--json"]) == 0
+    assert any(r["address"] == "/learn/rate" for r in json.loads(capsys.readouterr().out))
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert "firstlight 0." in capsys.readouterr().out
