@@ -588,6 +588,10 @@ def test_assign_raises_what_set_would_only_count(space, address, value, error):
 def test_a_space_can_publish_its_own_readings():
     space = AddressSpace()
     space.add("/stats", space)
-    assert [knob.address for knob in space] == ["/stats/refused", "/stats/clipped", "/stats/unknown"]
+    assert [knob.address for knob in space] == [
+        "/stats/refused",
+        "/stats/clipped",
+        "/stats/unknown",
+    ]
     space.set("/nowhere", [1])
     assert space.values()["/stats/unknown"] == 1
