@@ -42,11 +42,26 @@ def test_in_bfloat16_the_network_computes_with_a_copy_of_the_master():
     assert all((t == 0.5).all() for t in weights.tensors)
 
 
+def test_each_tensors_length_is_measured_though_they_share_a_buffer():
+    weights, _ = begun()
+    expected = [float(view.norm()) for view in weights.shaped(weights.flat)]
+    assert weights.measure(weights.flat).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_scaling_a_tensor_leaves_the_others():
+    weights, _ = begun()
+    before = [view.clone() for view in weights.shaped(weights.flat)]
+    factors = torch.arange(1.0, 1.0 + len(before))
+    weights.scale(weights.flat, factors)
+    for old, new, factor in zip(before, weights.shaped(weights.flat), factors, strict=True):
+        assert torch.allclose(new, old * factor)
+
+
 def test_gradients_land_beside_their_weights():
     weights, _ = begun()
     gradients = [torch.full(shape, float(i)) for i, shape in enumerate(weights.shapes)]
     weights.gather(gradients)
-    for i, part in enumerate(weights.gradient.split(weights.lengths)):
+    for i, part in enumerate(weights.shaped(weights.gradient)):
         assert (part == i).all()
 
 
@@ -87,24 +102,24 @@ def test_at_rate_0_nothing_moves(rule):
 def test_no_tensor_moves_farther_than_trust_allows(rule, trust):
     weights, optimiser = begun()
     optimiser.rule, optimiser.trust, optimiser.rate = rule, trust, 1.0
-    before = [segment.clone() for segment in weights.segments]
+    before = [view.clone() for view in weights.shaped(weights.flat)]
     pull(weights, 100.0)
     optimiser.step()
-    for old, new, shape in zip(before, weights.segments, weights.shapes, strict=True):
+    for old, new, shape in zip(before, weights.shaped(weights.flat), weights.shapes, strict=True):
         least = (0.1 if len(shape) < 2 else 0.005) * math.sqrt(new.numel())
         assert (new - old).norm() <= trust * max(float(old.norm()), least) * 1.001
 
 
 def test_no_tensor_grows_for_ever():
     weights, optimiser = begun()
-    first = [float(segment.norm()) for segment in weights.segments]
+    first = [float(view.norm()) for view in weights.shaped(weights.flat)]
     optimiser.rate, optimiser.trust = 1.0, 0.1
     for _ in range(200):
         weights.gradient.copy_(-weights.flat)
         optimiser.step()
-    for length, segment, shape in zip(first, weights.segments, weights.shapes, strict=True):
-        slack = 0.5 * math.sqrt(segment.numel()) if len(shape) < 2 else 0.0
-        assert segment.norm() <= 1.1001 * max(CEILING * length, slack)
+    for length, view in zip(first, weights.shaped(weights.flat), strict=True):
+        slack = 0.5 * math.sqrt(view.numel()) if view.dim() < 2 else 0.0
+        assert view.norm() <= 1.1001 * max(CEILING * length, slack)
 
 
 def test_the_gradient_is_clipped_to_its_longest():

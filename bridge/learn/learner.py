@@ -82,7 +82,7 @@ class Learner:
         self.score = Score()
         self.running = Running()
         self.running.name, self.running.size = name, f"{size[0]}x{size[1]}"
-        self.running.weights = self.weights.flat.numel()
+        self.running.weights = sum(self.weights.lengths)
         self._seed = seed
         self._pace = 0.0  # seconds that a further step takes, smoothed
         self._begin(seed)

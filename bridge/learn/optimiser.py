@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from bridge.learn.weights import Weights, parts
+from bridge.learn.weights import Weights
 from bridge.params import Param
 
 SMALL = 1e-8  # keeps Adam's quotient finite where a weight has never had a gradient
@@ -63,9 +63,7 @@ class Optimiser:
         flat = weights.flat
         self._first, self._second = torch.zeros_like(flat), torch.zeros_like(flat)
         self._update = torch.zeros_like(flat)
-        self._updates = parts(self._update, weights.lengths)
         self._steps = torch.zeros((), device=flat.device)
-        self._counts = torch.tensor(weights.lengths, device=flat.device)
         biases = [len(shape) < 2 for shape in weights.shapes]
         roots = [math.sqrt(n) for n in weights.lengths]
         self._least = flat.new_tensor(
@@ -81,7 +79,8 @@ class Optimiser:
         """Forget every moment, and take the weights as they are for the ones at the beginning."""
         for moment in (self._first, self._second, self._steps):
             moment.zero_()
-        self._ceiling = torch.maximum(CEILING * _lengths(self.weights.segments), self._slack)
+        now = self.weights.measure(self.weights.flat)
+        self._ceiling = torch.maximum(CEILING * now, self._slack)
 
     @torch.no_grad()
     def step(self) -> Tensor:
@@ -130,35 +129,13 @@ class Optimiser:
         The ceiling is held where the lengths are measured anyway, before the step: a tensor can
         stand above it by one step's trust.
         """
-        segments = self.weights.segments
-        now, change = _lengths(segments + self._updates).chunk(2)
-        held = (self._ceiling / (now + TINY)).clamp(max=1.0)
-        share = (self.trust * torch.maximum(now * held, self._least) / (change + TINY)).clamp(max=1)
-        if now.device.type == "cpu":
-            self._move_each(held.tolist(), share.tolist())
-            return
-        flat, spread = self.weights.flat, self._spread
-        flat.mul_(spread(held)).addcmul_(self._update, spread(share))
-
-    def _move_each(self, held: list[float], share: list[float]) -> None:
-        for segment, factor in zip(self.weights.segments, held, strict=True):
-            if factor < 1:
-                segment.mul_(factor)
-        if min(share) == 1:
-            self.weights.flat.add_(self._update)
-            return
-        parts = zip(self.weights.segments, self._updates, share, strict=True)
-        for segment, update, factor in parts:
-            segment.add_(update, alpha=factor)
-
-    def _spread(self, factors: Tensor) -> Tensor:
-        """(tensors,) → (N,): each tensor's factor at each of its weights."""
-        return factors.repeat_interleave(self._counts, output_size=self._update.numel())
-
-
-def _lengths(segments: list[Tensor]) -> Tensor:
-    """The Euclidean length of each, (tensors,)."""
-    if not segments:
-        return torch.zeros(0)
-    lengths: Tensor = torch.stack(torch._foreach_norm(segments))
-    return lengths
+        weights, update = self.weights, self._update
+        now, change = weights.measure(weights.flat), weights.measure(update)
+        held = (self._ceiling / (now + TINY)).clamp_(max=1)
+        farthest = self.trust * torch.maximum(now * held, self._least)
+        share = (farthest / (change + TINY)).clamp_(max=1)
+        for buffer, factors in ((weights.flat, held), (update, share)):
+            # On the CPU a look costs nothing, and most steps are within their bounds.
+            if factors.device.type != "cpu" or float(factors.min()) < 1:
+                weights.scale(buffer, factors)
+        weights.flat.add_(update)

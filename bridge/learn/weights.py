@@ -11,12 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+ROW = 256  # each tensor fills whole rows of its own, so that all lengths are one pass
+
 
 class Weights:
     """The weights of `net`, on its device; `net` computes with them from here on.
 
-    flat      (N,) float32, the master        gradient  (N,) float32
-    segments  views of `flat`, one a tensor   names     the tensors' names, in order
+    flat      (N,) float32, the master: each tensor, filled up with zeros to whole rows
+    gradient  (N,) float32, laid out alike
+    owners    (N / ROW,) which tensor a row belongs to
+    members   (tensors, N / ROW) the same, as 1 where it belongs and 0 elsewhere
+    names     the tensors' names, in order
     """
 
     def __init__(self, net: nn.Module, dtype: torch.dtype) -> None:
@@ -26,19 +31,25 @@ class Weights:
         self.shapes = [tensor.shape for tensor in self.tensors]
         self.lengths = [tensor.numel() for tensor in self.tensors]
         device = self.tensors[0].device if named else torch.device("cpu")
-        self.flat = torch.zeros(sum(self.lengths), device=device)
+        rows = torch.tensor([_rows(length) for length in self.lengths], dtype=torch.long)
+        self.owners = torch.repeat_interleave(rows).to(device)
+        tensors = torch.arange(len(self.lengths), device=device)
+        self.members = (tensors[:, None] == self.owners).float()
+        self.flat = torch.zeros(len(self.owners) * ROW, device=device)
         self.gradient = torch.zeros_like(self.flat)
         self._computed = self.flat if dtype == torch.float32 else self.flat.to(dtype)
-        self.segments = parts(self.flat, self.lengths)
-        self._gradients = self._shaped(self.gradient)
+        self._gradients = self.shaped(self.gradient)
         self.take(net)
-        for tensor, view in zip(self.tensors, self._shaped(self._computed), strict=True):
+        for tensor, view in zip(self.tensors, self.shaped(self._computed), strict=True):
             tensor.data = view
 
-    def _shaped(self, buffer: Tensor) -> list[Tensor]:
+    def shaped(self, buffer: Tensor) -> list[Tensor]:
         """Views of a flat buffer as the network's tensors, convolutions channels last."""
         views = []
-        for part, shape in zip(parts(buffer, self.lengths), self.shapes, strict=True):
+        start = 0
+        for length, shape in zip(self.lengths, self.shapes, strict=True):
+            part = buffer[start : start + length]
+            start += _rows(length) * ROW
             if len(shape) == 4:
                 first, second, *taps = shape
                 views.append(part.view(first, *taps, second).permute(0, 3, 1, 2))
@@ -49,7 +60,7 @@ class Weights:
     @torch.no_grad()
     def take(self, net: nn.Module) -> None:
         """Copy another network's weights (of the same kind and size) into these."""
-        for view, tensor in zip(self._shaped(self.flat), net.parameters(), strict=True):
+        for view, tensor in zip(self.shaped(self.flat), net.parameters(), strict=True):
             view.copy_(tensor)
         self.publish()
 
@@ -66,7 +77,7 @@ class Weights:
 
     def state(self) -> dict[str, Tensor]:
         """Copies of the weights on the host, by name."""
-        shaped = self._shaped(self.flat)
+        shaped = self.shaped(self.flat)
         return {
             name: view.detach().cpu().contiguous().clone()
             for name, view in zip(self.names, shaped, strict=True)
@@ -75,15 +86,27 @@ class Weights:
     @torch.no_grad()
     def load(self, state: dict[str, Tensor]) -> None:
         """Take weights by name; the caller has checked names and shapes."""
-        for name, view in zip(self.names, self._shaped(self.flat), strict=True):
+        for name, view in zip(self.names, self.shaped(self.flat), strict=True):
             view.copy_(state[name])
         self.publish()
 
     def hash(self) -> str:
-        """SHA-256 of the master's bytes: proof of which network this is."""
-        return hashlib.sha256(self.flat.detach().cpu().numpy().tobytes()).hexdigest()
+        """SHA-256 of the weights' bytes, tensor by tensor: proof of which network this is."""
+        digest = hashlib.sha256()
+        for tensor in self.state().values():
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
+
+    def measure(self, buffer: Tensor) -> Tensor:
+        """The Euclidean length of each tensor's part of a flat buffer, (tensors,)."""
+        # A product, not index_add_: on CUDA that sums in an order of its own each time.
+        rows: Tensor = torch.linalg.vector_norm(buffer.view(-1, ROW), dim=1)
+        return (self.members @ rows.square_()).sqrt_()
+
+    def scale(self, buffer: Tensor, factors: Tensor) -> None:
+        """Multiply each tensor's part of a flat buffer by its factor, of (tensors,)."""
+        buffer.view(-1, ROW).mul_(factors[self.owners, None])
 
 
-def parts(buffer: Tensor, lengths: list[int]) -> list[Tensor]:
-    """Views of a flat buffer, one of each length."""
-    return list(torch.split(buffer, lengths))
+def _rows(length: int) -> int:
+    return -(-length // ROW)
