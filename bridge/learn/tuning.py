@@ -19,7 +19,7 @@ from bridge import Refusal
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 OFFLINE_THREADS = 2  # the same on every machine: the order of a sum decides its last bit
-WARM, TIMED = 3, 5  # steps of each candidate; all together under a second at the default size
+ROUNDS, WARM, TIMED = 2, 1, 3  # steps of each candidate: half a second at the default size
 
 MOST_THREADS = 6  # beyond, small convolutions wait longer for each other than they gain
 # Taken before anything is pinned; on macOS and Windows a program has no say.
@@ -102,28 +102,29 @@ def fastest(
 ) -> tuple[str, int, float]:
     """Try each precision on each number of threads. `make_step(precision)` makes one whole step.
 
-    Answers the best precision, thread count and its milliseconds; the threads are left in use.
+    They take turns, so that a busy moment of the machine falls on all of them. Answers the best
+    precision, thread count and its milliseconds; the threads are left in use.
     """
-    results: list[tuple[float, str, int]] = []
-    for precision in precisions:
-        step = make_step(precision)
+    steps = {precision: make_step(precision) for precision in precisions}
+    times: dict[tuple[str, int], list[float]] = {}
+    for _ in range(ROUNDS):
         for count in counts:
             use_threads(count)
-            results.append((_milliseconds(step), precision, count))
-    best, precision, count = min(results)
+            for precision, step in steps.items():
+                times.setdefault((precision, count), []).extend(_milliseconds(step))
+    medians = {choice: statistics.median(measured) for choice, measured in times.items()}
+    precision, count = min(medians, key=lambda choice: medians[choice])
     use_threads(count)
-    return precision, count, best
+    return precision, count, medians[precision, count]
 
 
-def _milliseconds(step: Callable[[], object]) -> float:
-    def once() -> float:
+def _milliseconds(step: Callable[[], object]) -> list[float]:
+    times = []
+    for _ in range(WARM + TIMED):
         begun = time.perf_counter()
         step()
-        return (time.perf_counter() - begun) * 1e3
-
-    for _ in range(WARM):
-        once()
-    return statistics.median(once() for _ in range(TIMED))
+        times.append((time.perf_counter() - begun) * 1e3)
+    return times[WARM:]
 
 
 def _cores() -> list[int]:
@@ -145,7 +146,7 @@ def _computing_threads(count: int) -> list[int]:
     """The calling thread and OpenMP's workers, told by what a parallel product keeps busy."""
     rows = torch.ones(512, 512)
     before = _busy()
-    for _ in range(20):
+    for _ in range(10):
         rows @ rows
     after = _busy()
     caller = threading.get_native_id()
