@@ -20,6 +20,7 @@ from rich.table import Table
 from bridge.params import AddressSpace
 
 PLAIN_EVERY = 5.0  # seconds between plain lines
+CONSOLE = Console(stderr=True)  # one for all: only then do log lines and live status not mix
 
 
 class Show:
@@ -27,17 +28,14 @@ class Show:
 
     def __init__(self, space: AddressSpace, frames: int | None) -> None:
         self._space, self._frames = space, frames
-        self._console = Console(stderr=True)
         self._begun = time.monotonic()
         self._done = threading.Event()
         self._live: Live | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "Show":
-        if self._console.is_terminal:
-            self._live = Live(
-                get_renderable=self._render, console=self._console, refresh_per_second=4
-            )
+        if CONSOLE.is_terminal:
+            self._live = Live(get_renderable=self._render, console=CONSOLE, refresh_per_second=4)
             self._live.start()
         else:
             self._thread = threading.Thread(target=self._plain, name="show", daemon=True)
@@ -128,8 +126,11 @@ def _trouble(v: dict[str, float | int | bool | str]) -> str:
 def log_to_terminal() -> None:
     """Send the loggers' words to standard error, above the live status where there is one."""
     handler: logging.Handler
-    if sys.stderr.isatty():
-        handler = RichHandler(show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    if CONSOLE.is_terminal:
+        handler = RichHandler(
+            console=CONSOLE, show_path=False, show_level=False, log_time_format="%H:%M:%S"
+        )
+        handler.setFormatter(logging.Formatter("%(message)s"))
     else:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
