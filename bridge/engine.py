@@ -19,7 +19,8 @@ import torch
 from bridge import Refusal
 from bridge.frame import Frame
 from bridge.learn.learner import Learner
-from bridge.params import AddressSpace, Param, Reading
+from bridge.params import Param, Reading
+from bridge.space import AddressSpace
 from bridge.video import Receiver, Sender
 
 log = logging.getLogger("bridge.engine")

@@ -27,7 +27,8 @@ from bridge.engine import Engine
 from bridge.frame import Frame
 from bridge.learn import brain, image, tuning
 from bridge.learn.learner import Learner
-from bridge.params import AddressSpace, Refused
+from bridge.params import Refused
+from bridge.space import AddressSpace
 
 LINES_CPU, LINES_GPU = 192, 540  # what a laptop's processor, and its graphics card, play easily
 

@@ -17,7 +17,7 @@ from rich.logging import RichHandler
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from bridge.params import AddressSpace
+from bridge.space import AddressSpace
 
 PLAIN_EVERY = 5.0  # seconds between plain lines
 CONSOLE = Console(stderr=True)  # one for all: only then do log lines and live status not mix

@@ -3,7 +3,8 @@
 from itertools import groupby
 from typing import Any
 
-from bridge.params import AddressSpace, Knob, Param, Trigger
+from bridge.params import Param, Trigger
+from bridge.space import AddressSpace, Knob
 
 
 def rows(space: AddressSpace) -> list[dict[str, Any]]:

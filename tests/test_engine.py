@@ -10,7 +10,7 @@ from bridge.engine import AGAIN, LOST, Engine
 from bridge.frame import Frame
 from bridge.learn import image
 from bridge.learn.learner import Learner
-from bridge.params import AddressSpace
+from bridge.space import AddressSpace
 
 
 class Clock:

@@ -10,14 +10,16 @@ import pytest
 BRIDGE = Path(__file__).parents[1] / "bridge"
 # A room may import from floors below its own, and from itself; rooms of one floor do not meet.
 FLOORS = [
-    {"frame", "patterns", "params", "config", "tables"},
+    {"frame", "patterns", "params", "space", "config", "tables"},
     {"video", "nets", "control"},
     {"learn"},
     {"engine", "bench"},
     {"play", "show", "cli", "__main__"},
 ]
 SAME_FLOOR = {  # the exceptions, each with its reason
-    ("params", "patterns"): "addresses are matched by pattern",
+    ("space", "params"): "it holds what they declare",
+    ("space", "patterns"): "addresses are matched by pattern",
+    ("tables", "space"): "the tables list the knobs",
     ("tables", "params"): "the tables list the knobs",
     ("cli", "play"): "a subcommand",
     ("cli", "show"): "a subcommand",
@@ -26,7 +28,18 @@ SAME_FLOOR = {  # the exceptions, each with its reason
 ABOVE = {  # upward, each with its reason
     ("bench", "play"): "a live measurement plays the whole instrument",
 }
-NO_TORCH = {"frame", "patterns", "params", "config", "tables", "cli", "show", "control", "video"}
+NO_TORCH = {
+    "frame",
+    "patterns",
+    "params",
+    "space",
+    "config",
+    "tables",
+    "cli",
+    "show",
+    "control",
+    "video",
+}
 FUNCTION_IMPORTS = {"cli.py"}  # a subcommand imports what it runs
 
 

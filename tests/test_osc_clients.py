@@ -13,7 +13,8 @@ from fakes.hand import PATIENCE, Hand
 
 from bridge.control.osc import encode
 from bridge.control.server import OscServer
-from bridge.params import AddressSpace, Param, Reading, trigger
+from bridge.params import Param, Reading, trigger
+from bridge.space import AddressSpace
 
 PATCH = Path(__file__).parents[1] / "patches" / "puredata" / "first-light.pd"
 

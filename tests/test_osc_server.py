@@ -14,7 +14,8 @@ from bridge import Refusal
 from bridge.control import server as server_module
 from bridge.control.osc import encode
 from bridge.control.server import MOST_ASKERS, PAUSE, OscServer, Sync
-from bridge.params import AddressSpace, Param, Reading, Refused, trigger
+from bridge.params import Param, Reading, Refused, trigger
+from bridge.space import AddressSpace
 
 
 class Learner:

@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.params import (
-    LONGEST_TEXT,
-    MOST_PRESSES,
-    MOST_SAID,
-    AddressSpace,
-    Param,
-    Reading,
-    Refused,
-    trigger,
-)
+from bridge.params import LONGEST_TEXT, Param, Reading, Refused, trigger
+from bridge.space import MOST_PRESSES, MOST_SAID, AddressSpace
 
 calm = settings(deadline=None)  # others may be using this processor
 

@@ -20,7 +20,8 @@ from bridge import play
 from bridge.config import Config
 from bridge.control.osc import encode
 from bridge.frame import Frame
-from bridge.params import AddressSpace, Param
+from bridge.params import Param
+from bridge.space import AddressSpace
 from bridge.video import Sink
 
 WARM = 30  # pictures left out at the start

@@ -16,7 +16,8 @@ from typing import Any
 
 from bridge import Refusal
 from bridge.control import osc
-from bridge.params import AddressSpace, Reading, Refused, trigger
+from bridge.params import Reading, Refused, trigger
+from bridge.space import AddressSpace
 
 log = logging.getLogger("bridge.osc")
 

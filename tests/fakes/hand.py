@@ -5,7 +5,8 @@ import threading
 
 from bridge.control.osc import decode, encode
 from bridge.control.server import OscServer
-from bridge.params import AddressSpace, trigger
+from bridge.params import trigger
+from bridge.space import AddressSpace
 
 PATIENCE = 10  # seconds after which a test that waits has failed
 

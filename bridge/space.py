@@ -1,0 +1,299 @@
+"""The address space: every knob by its OSC address, and the line between the threads.
+
+`AddressSpace.add("/learn", learner)` gives each declaration of the learner's class its address. Any
+thread may `set`; the frame thread alone applies, between frames, so that no knob moves inside one.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from bridge import patterns
+from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, finite, shown
+
+log = logging.getLogger("bridge.osc")
+
+MOST_PRESSES = 256  # triggers between two frames; a held-down macro sends tens, a flood thousands
+MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
+
+
+class _Clock:
+    """Numbers the changes. Locked, or a reader that has seen change 6 could miss change 5."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.now = 0
+
+    def stamp(self, knob: "Knob") -> None:
+        with self.lock:
+            self.now += 1
+            knob.stamp = self.now
+
+
+@dataclass(slots=True, eq=False)
+class Knob:
+    """A declaration at an address, bound to the object whose attribute it is."""
+
+    address: str
+    name: str
+    owner: Any
+    declared: Declared[Any] | Trigger
+    clock: _Clock
+    stamp: int = 0  # the space's clock when the value last changed
+
+    @property
+    def kind(self) -> str:
+        return "trigger" if isinstance(self.declared, Trigger) else self.declared.kind
+
+    @property
+    def access(self) -> str:
+        """ "rw" for a Param, "r" for a Reading, "w" for a trigger."""
+        if isinstance(self.declared, Trigger):
+            return "w"
+        return "rw" if self.declared.writable else "r"
+
+    @property
+    def value(self) -> Any:
+        return getattr(self.owner, self.name)
+
+    @property
+    def active(self) -> bool:
+        """Whether it does anything at present (its value is kept either way)."""
+        asks = self.declared.active if isinstance(self.declared, Param) else None
+        return asks is None or asks(self.owner)
+
+
+@dataclass(slots=True)
+class _Glide:
+    start: float
+    seconds: float
+    begin: float  # both ends in fader travel, 0..1
+    end: float
+    target: float
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What has arrived since the last frame: values, newest wins, between presses, in order."""
+
+    values: dict[Knob, Any] = field(default_factory=dict)
+    press: Knob | None = None
+
+
+class AddressSpace:
+    """Every knob by its OSC address. `set` from any thread; `apply` from the frame thread.
+
+    Values that arrive between two frames coalesce to the newest; presses stay in order, also with
+    respect to the values sent before them (`/brain/slot 3`, then `/brain/save`).
+    """
+
+    refused = Reading(0, doc="values refused: the wrong kind, NaN, read-only, too many at once")
+    clipped = Reading(0, doc="values that lay outside their range and were clipped to it")
+    unknown = Reading(0, doc="messages to addresses that are not here")
+
+    def __init__(self) -> None:
+        self.slew = 0.0  # seconds, for continuous knobs that declare none of their own
+        self._knobs: dict[str, Knob] = {}
+        self._clock = _Clock()
+        self._lock = threading.Lock()
+        self._pending = [_Pending()]
+        self._glides: dict[Knob, _Glide] = {}
+        self._said: set[tuple[str, str]] = set()
+        self._find = lru_cache(512)(self._search)
+
+    # Declaring and finding
+
+    def add(self, group: str, owner: object) -> None:
+        """Give every knob declared on `owner`'s class an address under `group` ("/learn")."""
+        for name, declared in _declarations(type(owner)):
+            address = f"{group}/{name}"
+            if address in self._knobs:
+                raise ValueError(f"two knobs want the address {address}")
+            knob = Knob(address, name, owner, declared, self._clock)
+            self._knobs[address] = knob
+            owner.__dict__.setdefault("_bound", {})[name] = knob
+        self._find.cache_clear()
+
+    def __getitem__(self, address: str) -> Knob:
+        return self._knobs[address]
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._knobs
+
+    def __iter__(self) -> Iterator[Knob]:
+        return iter(list(self._knobs.values()))
+
+    def match(self, pattern: str) -> tuple[Knob, ...]:
+        """The knobs that an OSC 1.0 address pattern names, in the order they were added."""
+        knob = self._knobs.get(pattern)
+        return (knob,) if knob else self._find(pattern)
+
+    def _search(self, pattern: str) -> tuple[Knob, ...]:
+        matches = patterns.compile(pattern)
+        return tuple(k for k in self if matches(k.address)) if matches else ()
+
+    # Setting: any thread
+
+    def set(self, address: str, arguments: Sequence[object] = (), sender: Any = None) -> bool:
+        """Put what a message says in line for the next frame.
+
+        `address` may be a pattern. Nothing is raised: what cannot be taken is counted, and
+        logged once. Returns whether every knob it named took it.
+        """
+        knobs = self.match(address)
+        if not knobs:
+            with self._lock:
+                self.unknown += 1
+            self._say_once(address, "is not an address here; `firstlight params` lists them")
+            return False
+        taken = [self._line_up(knob, arguments, sender) for knob in knobs]
+        return all(taken)
+
+    def _line_up(self, knob: Knob, arguments: Sequence[object], sender: Any) -> bool:
+        try:
+            if isinstance(knob.declared, Trigger) and knob.declared.at_once:
+                getattr(knob.owner, knob.name)(arguments, sender)
+                return True
+            with self._lock:
+                self._take(knob, arguments)
+        except Refused as problem:
+            with self._lock:
+                self.refused += 1
+            self._say_once(knob.address, str(problem))
+            return False
+        return True
+
+    def _take(self, knob: Knob, arguments: Sequence[object]) -> None:
+        if isinstance(knob.declared, Trigger):
+            if _pressed(arguments):
+                if len(self._pending) > MOST_PRESSES:
+                    raise Refused(f"was pressed over {MOST_PRESSES} times between two frames")
+                self._pending[-1].press = knob
+                self._pending.append(_Pending())
+            return
+        self._pending[-1].values[knob] = self._fit(knob, arguments)
+
+    def _fit(self, knob: Knob, arguments: Sequence[object]) -> Any:
+        declared = knob.declared
+        if not isinstance(declared, Param):
+            raise Refused("can be read, not set")
+        if len(arguments) != 1:
+            raise Refused(f"takes one value, not {len(arguments)}")
+        value = declared.coerce(arguments[0])
+        inside = declared.clipped(value)
+        if inside != value:
+            self.clipped += 1
+        return inside
+
+    def _say_once(self, address: str, what: str) -> None:
+        if (address, what) not in self._said and len(self._said) < MOST_SAID:
+            self._said.add((address, what))
+            log.warning("%s %s", address, what)
+
+    # Applying: the frame thread
+
+    def apply(self, now: float) -> None:
+        """Move every knob to what has arrived. `now` in seconds, on the frame's own clock.
+
+        A press that fails takes nothing with it: what was behind it in line waits for the next.
+        """
+        with self._lock:
+            pending, self._pending = self._pending, [_Pending()]
+        taken = 0
+        try:
+            for batch in pending:
+                taken += 1
+                for knob, value in batch.values.items():
+                    self._move(knob, value, now)
+                if batch.press is not None:
+                    getattr(batch.press.owner, batch.press.name)()
+        finally:
+            if pending[taken:]:
+                with self._lock:
+                    self._pending = pending[taken:] + self._pending
+        for knob, glide in list(self._glides.items()):
+            self._step(knob, glide, now)
+
+    def _move(self, knob: Knob, value: Any, now: float) -> None:
+        declared = knob.declared
+        assert isinstance(declared, Param)
+        seconds = self.slew if declared.slew is None else declared.slew
+        if declared.kind == "float" and seconds > 0:
+            begin, end = declared.to_norm(knob.value), declared.to_norm(value)
+            self._glides[knob] = _Glide(now, seconds, begin, end, value)
+        else:
+            self._glides.pop(knob, None)
+            declared.__set__(knob.owner, value)
+
+    def _step(self, knob: Knob, glide: _Glide, now: float) -> None:
+        assert isinstance(knob.declared, Param)
+        along = (now - glide.start) / glide.seconds
+        if along >= 1.0:
+            del self._glides[knob]
+            value = glide.target
+        else:
+            value = knob.declared.from_norm(glide.begin + along * (glide.end - glide.begin))
+        knob.declared.__set__(knob.owner, value)
+
+    # Whole states
+
+    def assign(self, address: str, value: object) -> None:
+        """Set one knob now. Raises KeyError for an unknown address, Refused for a bad value."""
+        knob = self._knobs[address]
+        if isinstance(knob.declared, Trigger):
+            raise Refused("is pressed, not set")
+        knob.declared.__set__(knob.owner, self._fit(knob, [value]))
+        self._glides.pop(knob, None)
+
+    def preset(self) -> dict[str, Value]:
+        """Every Param's value by address: what a preset is."""
+        return {k.address: k.value for k in self if k.access == "rw"}
+
+    def recall(self, preset: Mapping[str, object]) -> list[str]:
+        """Put a preset in line for the next frame. Returns a warning for each entry not taken."""
+        warnings = []
+        for address, value in preset.items():
+            if address not in self._knobs:
+                warnings.append(f"{address} is not an address here")
+            elif self._knobs[address].access != "rw":  # a preset must not press anything
+                warnings.append(f"{address} is not a knob that a preset can set")
+            elif not self.set(address, [value]):
+                warnings.append(f"{address} does not take {shown(value)}")
+        return warnings
+
+    def values(self) -> dict[str, Value]:
+        """Every Param and Reading as it will be at the next frame. Any thread."""
+        with self._lock:
+            coming = {k: v for batch in self._pending for k, v in batch.values.items()}
+        return {k.address: coming.get(k, k.value) for k in self if k.access != "w"}
+
+    def changed(self, since: int) -> list[Knob]:
+        """Knobs whose value has changed after stamp `since`, oldest change first."""
+        with self._clock.lock:
+            return sorted((k for k in self if k.stamp > since), key=lambda k: k.stamp)
+
+
+def _declarations(owner: type) -> Iterator[tuple[str, Declared[Any] | Trigger]]:
+    """What a class and its bases declare, bases first, in the order written; each name once."""
+    found: dict[str, Declared[Any] | Trigger] = {}
+    for base in reversed(owner.__mro__):
+        for name, member in vars(base).items():
+            declared = member if isinstance(member, Declared) else getattr(member, "declared", None)
+            if isinstance(declared, (Declared, Trigger)):
+                found[name] = declared
+    yield from found.items()
+
+
+def _pressed(arguments: Sequence[object]) -> bool:
+    """Whether a trigger's message is a press: no argument, impulse, true or non-zero."""
+    if not arguments:
+        return True
+    given = arguments[0]
+    if len(arguments) > 1 or not (given is None or isinstance(given, (bool, int, float))):
+        raise Refused("is pressed with no argument, or with 1")
+    if given is not None and not finite(given):
+        raise Refused(f"is pressed with no argument, or with 1, not {given}")
+    return given is None or bool(given)
