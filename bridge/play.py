@@ -95,6 +95,7 @@ def assemble(config: Config) -> Instrument:
     live = not config.offline
     device = tuning.pick_device(config.device)
     with contextlib.ExitStack() as opened:
+        opened.callback(tuning.unpin)
         space = AddressSpace()
         server = None
         if live:  # offline nothing from outside may change what is made

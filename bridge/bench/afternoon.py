@@ -1,6 +1,6 @@
 """The yardstick: what a good engineer would write in an afternoon.
 
-The same layers from the same beginning, but in the usual way: NCHW, float32, pixel_unshuffle and
+The same layers, but in the usual way: NCHW, float32, pixel_unshuffle and
 pixel_shuffle around the network, torch.optim.Adam, clip_grad_norm_, mse_loss.
 """
 

@@ -26,6 +26,7 @@ from bridge.video import Sink
 
 WARM = 30  # pictures left out at the start
 MESSAGES = 400  # a second
+WIDTH = 120  # of the table
 
 
 class Stopwatch:
@@ -45,7 +46,7 @@ class Stopwatch:
 
 
 def main(options: argparse.Namespace) -> None:
-    console = Console()
+    console = Console(width=max(WIDTH, Console().width))
     table = Table(title="live: the interval between pictures, ms")
     for heading in (
         "net", "size", "computed in", "faders", "fps", "median", "p95", "p99", "longest",

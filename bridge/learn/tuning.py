@@ -81,6 +81,12 @@ def use_threads(count: int) -> None:
                 os.sched_setaffinity(thread, {core})
 
 
+def unpin() -> None:
+    """Let the calling thread, and what it starts from here on, use every core again."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, ALLOWED)
+
+
 @contextlib.contextmanager
 def roaming() -> Iterator[None]:
     """Threads started inside may run on any core, though the frame thread is pinned."""
@@ -88,7 +94,7 @@ def roaming() -> Iterator[None]:
         yield
         return
     pinned = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, ALLOWED)
+    unpin()
     try:
         yield
     finally:
