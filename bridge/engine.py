@@ -149,9 +149,11 @@ class Engine:
         self._sent.append(self._last_sent)
 
     def _due(self, frame: Frame) -> float | None:
-        """When the next frame is due, on the clock; None offline or where nobody knows."""
+        """When the next frame is due, on the clock: inf where nobody knows, None offline."""
+        if not self.live:
+            return None
         rate = self.receiver.status().rate
-        return frame.time + 1 / rate if self.live and rate else None
+        return frame.time + 1 / rate if rate else math.inf
 
     def _fill_in(self) -> None:
         """No frame: before the first, the network's view of grey; later, the last picture again."""

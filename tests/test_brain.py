@@ -108,3 +108,17 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(Refusal, match="choose another place"):
         brain.save(learner(), str(tmp_path / "file" / "b.safetensors"))
+
+
+def test_the_new_brain_takes_the_old_ones_place_in_one_move(tmp_path, monkeypatch):
+    place = tmp_path / "b.safetensors"
+    brain.save(taught(), str(place))
+    kept = place.read_bytes()
+
+    def torn(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", torn)
+    with pytest.raises(Refusal, match="untouched"):
+        brain.save(learner(), str(place))
+    assert place.read_bytes() == kept

@@ -80,10 +80,22 @@ def test_the_report_tells_each_frame_and_the_whole(tmp_path):
     assert set(report["frames"][0]) == {"db", "loss", "ms"}
     summary = report["summary"]
     assert summary["seed"] == 7
+    decibels = [row["db"] for row in report["frames"]]
+    assert summary["mean_db"] == pytest.approx(sum(decibels) / 8, abs=2e-3)
     assert len(summary["first_hash"]) == 64
     assert summary["first_hash"] != summary["last_hash"]
     assert summary["versions"]["torch"]
     assert summary["machine"]
+
+
+def test_the_report_tells_how_well_it_saw_in_the_end(tmp_path):
+    offline("--frames", "120", "--report", tmp_path / "r.json")
+    report = json.loads((tmp_path / "r.json").read_text())
+    decibels = [row["db"] for row in report["frames"]]
+    summary = report["summary"]
+    assert summary["mean_db_last_100"] == pytest.approx(sum(decibels[-100:]) / 100, abs=2e-3)
+    first = next((i + 1 for i, d in enumerate(decibels) if d >= 20), None)
+    assert summary["first_frame_of_20_db"] == first
 
 
 def test_knobs_set_before_the_start_hold_from_the_first_frame(tmp_path):

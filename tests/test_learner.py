@@ -1,6 +1,7 @@
 """The learner: seeing, looking, learning."""
 
 import math
+import time
 
 import pytest
 import torch
@@ -137,6 +138,20 @@ def test_only_the_first_step_is_taken_when_time_is_up():
     one.steps = 16
     one.look(one.see(frame()))
     assert one.learn(until=-math.inf) == 1
+
+
+def test_further_steps_are_taken_only_within_the_budget(monkeypatch):
+    one = learner()
+    one.steps, one.budget = 16, 10.0
+    now = [50.0]
+
+    def tick():  # each look at the clock takes 2 ms
+        now[0] += 2e-3
+        return now[0]
+
+    monkeypatch.setattr(time, "perf_counter", tick)
+    one.look(one.see(frame()))
+    assert 1 < one.learn(until=99.0) < 5
 
 
 def test_a_frame_is_learnt_from_once():
