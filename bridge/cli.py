@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Refusal, ImportError) as problem:
         print(f"firstlight: {problem}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before the show began; from then on Ctrl-C ends it in order
+        return 130
     except BrokenPipeError:  # `firstlight params | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

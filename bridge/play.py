@@ -92,6 +92,7 @@ class Instrument:
 def assemble(config: Config) -> Instrument:
     """Build what `config` asks for. Raises Refusal or ImportError, with nothing left open."""
     nets.net_class(config.net)
+    _keep_source(config)
     live = not config.offline
     device = tuning.pick_device(config.device)
     with contextlib.ExitStack() as opened:
@@ -121,6 +122,17 @@ def assemble(config: Config) -> Instrument:
         first = _facts(config, learner, settled)
         greeting = _greeting(first, server, config)
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
+
+
+def _keep_source(config: Config) -> None:
+    """Refuse to record over what is being played."""
+    for address in config.sinks:
+        scheme, _, rest = address.partition(":")
+        played_scheme, _, played = config.source.partition(":")
+        if scheme in ("file", "stills") and scheme == played_scheme:
+            here, there = Path(rest).expanduser(), Path(played).expanduser()
+            if here.exists() and there.exists() and here.samefile(there):
+                raise Refusal(f"--out {address}: that is the source itself; choose another name.")
 
 
 @dataclass(frozen=True, slots=True)

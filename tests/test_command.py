@@ -159,6 +159,24 @@ def test_an_unreadable_movie_is_refused(tmp_path, capsys):
     assert "check that it is a movie" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["file", "stills"])
+def test_the_source_is_never_recorded_over(tmp_path, kind, capsys):
+    place = tmp_path / ("movie.mkv" if kind == "file" else "folder")
+    offline("--out", f"{kind}:{place}")
+    kept = place.read_bytes() if kind == "file" else digest(place)
+    assert offline("--in", f"{kind}:{place}", "--out", f"{kind}:{place}", "--seed", "9") == 2
+    assert "source itself" in capsys.readouterr().err
+    assert kept == (place.read_bytes() if kind == "file" else digest(place))
+
+
+def test_ctrl_c_before_the_show_begins_leaves_no_traceback(monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.RUNNERS, "run", interrupt)
+    assert cli.main([]) == 130
+
+
 def test_a_set_up_that_fails_leaves_no_file_behind(tmp_path):
     assert offline("--out", f"file:{tmp_path / 'a.mp4'}", "--set", "/no/such=1") == 2
     assert os.listdir(tmp_path) == []
