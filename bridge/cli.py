@@ -120,7 +120,9 @@ def settings(options: argparse.Namespace) -> config.Config:
 
 
 def _value(text: str) -> Any:
-    """What a value on the command line means: a number, true, false, or else a text."""
+    """What a value on the command line means: a number, on, off, or else a text."""
+    if text in ("on", "off"):
+        return text == "on"
     try:
         value = json.loads(text)
     except ValueError:
@@ -140,12 +142,16 @@ def run(options: argparse.Namespace) -> None:
         engine.stopping = True
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C does not wait
 
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' own
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last is Windows' own
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, stop) for number in numbers}
     logging.getLogger("bridge").info("%s", instrument.greeting)
-    with show.Show(instrument.space, chosen.frames):
-        instrument.play()
+    try:
+        with show.Show(instrument.space, chosen.frames):
+            instrument.play()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def params(options: argparse.Namespace) -> None:

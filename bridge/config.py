@@ -94,6 +94,9 @@ def check(chosen: Config) -> None:
     for key, names in CHOICES.items():
         if getattr(chosen, key) not in names:
             raise Refusal(f"--{key} {getattr(chosen, key)}: choose one of {', '.join(names)}.")
+    for key in ("listen", "brain", "report", "size", "net"):
+        if getattr(chosen, key) == "":
+            raise Refusal(f"--{key}: it is empty; give it a value or leave it out.")
     for key, (low, high) in RANGES.items():
         value = getattr(chosen, key)
         if value is not None and not low <= value <= high:

@@ -51,7 +51,7 @@ class Declared(Generic[T]):
         values = owner.__dict__
         if values.get(self.name, self.default) != value:
             values[self.name] = value
-            knob = values.get("_bound", {}).get(self.name)
+            knob = values.get("__knobs__", {}).get(self.name)
             if knob is not None:
                 knob.clock.stamp(knob)
 

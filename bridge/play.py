@@ -93,6 +93,9 @@ def assemble(config: Config) -> Instrument:
     """Build what `config` asks for. Raises Refusal or ImportError, with nothing left open."""
     nets.net_class(config.net)
     _keep_source(config)
+    for option, place in (("--brain", config.brain), ("--report", config.report)):
+        if place:
+            _probe(option, Path(place).expanduser())
     live = not config.offline
     device = tuning.pick_device(config.device)
     with contextlib.ExitStack() as opened:
@@ -122,6 +125,15 @@ def assemble(config: Config) -> Instrument:
         first = _facts(config, learner, settled)
         greeting = _greeting(first, server, config)
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
+
+
+def _probe(option: str, place: Path) -> None:
+    """Refuse now what could not be written when the show is over. A brain's folder is made."""
+    folder = place.parent
+    while option == "--brain" and not folder.exists():
+        folder = folder.parent
+    if place.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise Refusal(f"{option} {place}: cannot be written there; choose another place.")
 
 
 def _keep_source(config: Config) -> None:

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from bridge.space import AddressSpace
 
@@ -75,7 +76,8 @@ class Show:
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim", justify="right")
         grid.add_column()
-        grid.add_row("source", f"{v['/stats/source']}  →  {v['/stats/sink']}")
+        # Text, not str: rich reads brackets in a str as markup, and names come from outside.
+        grid.add_row("source", Text(f"{v['/stats/source']}  →  {v['/stats/sink']}"))
         grid.add_row(
             "network",
             f"{v['/net/name']} {v['/net/size']}  [bold]{v['/stats/psnr']:5.1f} dB[/]  "
@@ -87,9 +89,9 @@ class Show:
             f"{v['/stats/pace']:3.0f} steps/s  {v['/stats/skipped']} skipped",
         )
         if "/stats/messages" in v:
-            grid.add_row("osc", f"{v['/stats/messages']} messages  {v['/stats/heard']}")
+            grid.add_row("osc", Text(f"{v['/stats/messages']} messages  {v['/stats/heard']}"))
         if trouble := _trouble(v):
-            grid.add_row("[red]trouble[/]", trouble.removeprefix(" | "))
+            grid.add_row("[red]trouble[/]", Text(trouble.removeprefix(" | ")))
         if self._frames:
             grid.add_row("", self._progress(int(v["/stats/frames"])))
         return grid

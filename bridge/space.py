@@ -114,7 +114,7 @@ class AddressSpace:
                 raise ValueError(f"two knobs want the address {address}")
             knob = Knob(address, name, owner, declared, self._clock)
             self._knobs[address] = knob
-            owner.__dict__.setdefault("_bound", {})[name] = knob
+            owner.__dict__.setdefault("__knobs__", {})[name] = knob
         self._find.cache_clear()
 
     def __getitem__(self, address: str) -> Knob:

@@ -14,8 +14,9 @@ import av
 import numpy as np
 import pytest
 
-from bridge import cli
+from bridge import cli, video
 from bridge.control.osc import decode, encode
+from bridge.video import Sink
 
 SMALL = ["--size", "64x48", "--threads", "1", "--precision", "float32"]
 
@@ -99,7 +100,7 @@ def test_the_report_tells_how_well_it_saw_in_the_end(tmp_path):
 
 
 def test_knobs_set_before_the_start_hold_from_the_first_frame(tmp_path):
-    offline("--set", "/learn/on=false", "--report", tmp_path / "r.json")
+    offline("--set", "/learn/on=off", "--report", tmp_path / "r.json")
     summary = json.loads((tmp_path / "r.json").read_text())["summary"]
     assert summary["first_hash"] == summary["last_hash"]
     assert summary["knobs"]["/learn/on"] is False
@@ -142,6 +143,11 @@ def test_settings_come_from_a_file_and_the_command_line_wins(tmp_path):
         (["--set", "/stats/loss=1"], "can be read, not set"),
         (["--set", "/learn/blank=1"], "pressed"),
         (["--config", "nowhere.toml"], "check the path"),
+        (["--brain", ""], "--brain: it is empty"),
+        (["--report", ""], "--report: it is empty"),
+        (["--listen", ""], "--listen: it is empty"),
+        (["--report", "/"], "choose another place"),
+        (["--brain", "/dev/null/x/b.safetensors"], "choose another place"),
         (["--report", "/nowhere/at/all.json"], "choose another place"),
     ],
 )
@@ -187,6 +193,41 @@ def test_a_busy_port_is_refused_with_what_to_do(capsys):
         taken.bind(("127.0.0.1", 0))
         assert run("--frames", "3", "--osc", taken.getsockname()[1]) == 2
     assert "--osc" in capsys.readouterr().err
+
+
+def test_live_a_full_disk_lets_the_show_go_on_and_is_told_at_the_end(tmp_path, capsys):
+    words = ["--out", f"file:{tmp_path / 'good.mkv'}", "--report", tmp_path / "r.json"]
+    engine_saw = []
+
+    class Full:
+        def send(self, _frame):
+            engine_saw.append(1)
+
+        def status(self):
+            return Sink("full", error="the disk is full; make room.")
+
+        def close(self):
+            """Nothing is open."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        real = video.open_sender
+        patch.setattr(
+            video,
+            "open_sender",
+            lambda address, **how: Full() if address == "none:" else real(address, **how),
+        )
+        code = run("--osc", "0", "--frames", "12", "--out", "none:", *words)
+    assert code == 2
+    assert len(engine_saw) >= 12
+    assert len(pictures(tmp_path / "good.mkv")) >= 8
+    assert "make room" in capsys.readouterr().err
+
+
+def test_crop_cuts_where_stretch_squeezes(tmp_path):
+    for how in ("stretch", "crop"):
+        out = f"stills:{tmp_path / how}"
+        offline("--in", "pattern:200x48", "--net", "through", "--fit", how, "--out", out)
+    assert digest(tmp_path / "stretch") != digest(tmp_path / "crop")
 
 
 def test_a_full_disk_offline_is_exit_code_2(tmp_path, capsys):

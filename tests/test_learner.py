@@ -96,7 +96,7 @@ def test_the_published_loss_is_the_mix():
 def test_the_written_out_gradient_is_the_mixs_own(l2, l1):
     one = learner()
     one.losses.l2, one.losses.l1 = l2, l1
-    y, x = torch.randn(1, 192, 2, 2, requires_grad=True), torch.randn(1, 192, 2, 2)
+    y, x = torch.rand(1, 192, 2, 2, requires_grad=True), torch.rand(1, 192, 2, 2)
     mix = l2 * (y - x).square().mean() + l1 * (y - x).abs().mean()
     (expected,) = torch.autograd.grad(mix, y)
     assert torch.allclose(one.losses.gradient((y - x).detach()), expected, atol=1e-8)
@@ -170,10 +170,20 @@ def test_blank_is_a_fresh_network_from_the_next_seed():
     first = one.score.hash
     play(one, 30)
     one.blank()
+    one.on = False
+    play(one)
     assert one.score.seed == 5
     assert one.score.hash == one.weights.hash() == learner(seed=5).score.hash
     assert one.score.hash != first
     assert one.score.learnt == 0
+
+
+def test_a_button_that_is_hammered_is_one_new_network():
+    one = learner(seed=4)
+    for _ in range(200):
+        one.blank()
+    play(one)
+    assert one.score.seed == 5
 
 
 def test_after_blank_it_learns_as_from_the_start():
@@ -206,6 +216,19 @@ def test_a_burst_of_the_learning_rate_heals(name):
     one.optimiser.rate = usual
     assert play(one, 30, drift=0.05)[-1] > before - 1
     assert worst < before - 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", LEARNING)
+def test_it_comes_back_from_the_worst_that_hands_can_do(name, dtype):
+    one = learner(name, dtype=dtype)
+    play(one, 30, drift=0.05)
+    usual = one.optimiser.rate, one.optimiser.trust
+    one.optimiser.rate = one.optimiser.trust = 1.0
+    play(one, 60, drift=0.05)
+    one.optimiser.rate, one.optimiser.trust = usual
+    play(one, 60, drift=0.05)
+    assert max(play(one, 30, drift=0.05)) > 18
 
 
 def test_every_fader_at_its_ends_leaves_it_finite():

@@ -43,6 +43,14 @@ def test_trouble_is_told(space):
     assert "1 unknown" in line
 
 
+@pytest.mark.parametrize("name", ["[/x]", "[red]a.mp4", "/foo[/bar]", "[link=x]"])
+def test_brackets_in_names_are_shown_as_they_are(space, name):
+    for address in ("/stats/source", "/stats/sink", "/stats/error"):
+        knob = space[address]
+        setattr(knob.owner, knob.name, name)
+    assert rendered(space, None).count(name) == 3
+
+
 def test_the_bar_shows_how_far_it_is_where_the_end_is_known(space):
     assert "3/10" in rendered(space, 10)
     assert "left" in rendered(space, 10)

@@ -180,13 +180,24 @@ def test_live_a_failure_is_told_and_what_was_decoded_goes_round(opened):
     assert ahead.status().error == "it broke; mend it."
 
 
-def test_live_a_source_that_gives_nothing_ends_with_its_error(opened):
+def test_live_a_source_that_is_gone_is_tried_again_until_it_is_back(opened, monkeypatch):
+    monkeypatch.setattr("bridge.video.ahead.AGAIN", 0.01)
     movie = Movie(5, fails_at=0)
-    ahead = opened(movie)
-    ahead._thread.join()
-    assert ahead.receive(0) is None
+    tried = threading.Semaphore(0)
+
+    def one_pass():
+        tried.release()
+        return movie()
+
+    ahead = opened(one_pass)
+    assert all(tried.acquire(timeout=LONG) for _ in range(3))
     status = ahead.status()
-    assert (status.ended, status.error, movie.passes) == (True, "it broke; mend it.", 1)
+    assert ahead.receive(0) is None
+    assert (status.connected, status.ended, status.error) == (False, False, "it broke; mend it.")
+    movie.fails_at = None
+    movie.reached(1)
+    assert number(ahead.receive(0)) == 0
+    assert ahead.status().connected
 
 
 def test_an_empty_source_says_so(opened):

@@ -77,7 +77,8 @@ def _played(config: Config, moving: bool) -> list[str]:
     stats, score, facts = (
         instrument.engine.stats, instrument.engine.learner.score, instrument.first
     )  # fmt: skip
-    gaps = [(b - a) * 1e3 for a, b in zip(watch.times, watch.times[1:], strict=False)][WARM:]
+    gaps = [(b - a) * 1e3 for a, b in zip(watch.times, watch.times[1:], strict=False)]
+    gaps = gaps[min(WARM, len(gaps) // 2) :]
     ordered = sorted(gaps)
     of = (ordered[int(len(ordered) * share)] for share in (0.5, 0.95, 0.99))
     return [

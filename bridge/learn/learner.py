@@ -24,6 +24,8 @@ from bridge.params import Param, Reading, trigger
 
 MOST_DB = 99.0  # what a perfect picture reads as
 FULL = 2.0  # the range of a pixel, -1 to 1: the peak that dB are measured from
+PATIENCE = 30  # steps in a row that may be lost before the network begins again
+HOPELESS = -20.0  # dB: ten times out of range, black and white noise with a long way back
 
 
 class Score:
@@ -84,11 +86,19 @@ class Learner:
         self.running.name, self.running.size = name, f"{size[0]}x{size[1]}"
         self.running.weights = sum(self.weights.lengths)
         self._seed = seed
+        self._blank_asked = False
+        self._stuck = 0  # steps in a row that were lost
         self._pace = 0.0  # seconds that a further step takes, smoothed
         self._begin(seed)
 
     @trigger("begin again: a fresh random network, from the next seed")
     def blank(self) -> None:
+        # Only asked for here: drawing a network takes milliseconds, a hand that hammers the
+        # button would hold the picture up, and who has pressed ten times wants one new network.
+        self._blank_asked = True
+
+    def _begin_next(self) -> None:
+        self._blank_asked = False
         self._seed += 1
         self._begin(self._seed)
 
@@ -103,6 +113,7 @@ class Learner:
         self.optimiser.begin()
         self.score.seed, self.score.hash, self.score.learnt = seed, self.weights.hash(), 0
         self._seed = seed
+        self._stuck = 0
         self._y: Tensor | None = None
 
     def see(self, frame: Frame) -> Tensor:
@@ -113,13 +124,16 @@ class Learner:
     def look(self, x: Tensor) -> Tensor:
         """The network's picture of `x` through its weights as they are: (H, W, 4) uint8, BGRA.
 
-        A network whose numbers are no longer finite has nothing to show and nothing to learn
-        with: it begins again, and that picture is the new one's.
+        A network whose numbers are no longer finite has nothing to show, and one that stays
+        hopelessly out of range for a second finds no way back: it begins again, and that picture
+        is the new one's.
         """
+        if self._blank_asked or (self._stuck >= PATIENCE and self._learns()):
+            self._begin_next()
         picture = self._pass(x)
         if picture is None:
             self.score.nonfinite += 1
-            self.blank()
+            self._begin_next()
             picture = self._pass(x)
         if picture is None:
             raise FloatingPointError("the network gives no finite picture of this frame")
@@ -188,6 +202,8 @@ class Learner:
             self.score.learnt += 1
         else:
             self.score.nonfinite += 1
+        lost = not math.isfinite(norm) or self.score.psnr < HOPELESS
+        self._stuck = self._stuck + 1 if lost else 0
 
     def knobs(self) -> list[tuple[str, Any]]:
         """What to add to the address space: pairs of group and owner."""

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from bridge.params import Param
 
+FARTHEST = 4.0  # twice the range
+
 
 class Losses:
     """Weights of the terms, all live."""
@@ -22,8 +24,12 @@ class Losses:
     )  # fmt: skip
 
     def gradient(self, error: Tensor) -> Tensor:
-        """d loss / d y, of y's shape, where `error` = y − target."""
-        scaled = error * (2 * self.l2 / error.numel())
+        """d loss / d y, of y's shape, where `error` = y − target.
+
+        An error counts as at most `FARTHEST`: both ends lie in [-1, 1], so that only an
+        explosion errs by more, and its gradient would overflow and never lead back.
+        """
+        scaled = error.clamp(-FARTHEST, FARTHEST).mul_(2 * self.l2 / error.numel())
         if self.l1 > 0:
             scaled.add_(error.sign(), alpha=self.l1 / error.numel())
         return scaled

@@ -33,7 +33,7 @@ class Optimiser:
     rule = Param("adam", choices=("sgd", "adam"), doc="how a gradient becomes a step")
     rate = Param(
         2.5e-3, min=0.0, max=1.0, taper="log", floor=1e-6,
-        doc="learning rate: 0 holds still, 0.0025 learns, 0.1 explodes",
+        doc="learning rate: 0 holds still, 0.0025 learns, 0.1 bursts as far as trust lets it",
     )  # fmt: skip
     momentum = Param(
         0.9, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
@@ -79,8 +79,8 @@ class Optimiser:
         """Forget every moment, and take the weights as they are for the ones at the beginning."""
         for moment in (self._first, self._second, self._steps):
             moment.zero_()
-        now = self.weights.measure(self.weights.flat)
-        self._ceiling = torch.maximum(CEILING * now, self._slack)
+        self._lengths = self.weights.measure(self.weights.flat)
+        self._ceiling = torch.maximum(CEILING * self._lengths, self._slack)
 
     @torch.no_grad()
     def step(self) -> Tensor:
@@ -124,18 +124,18 @@ class Optimiser:
             update.add_(weights.flat, alpha=-min(1.0, self.rate * self.decay))
 
     def _move(self) -> None:
-        """Add the update to the weights, each tensor within its trust and under its ceiling.
-
-        The ceiling is held where the lengths are measured anyway, before the step: a tensor can
-        stand above it by one step's trust.
-        """
+        """Add the update to the weights, each tensor within its trust and under its ceiling."""
         weights, update = self.weights, self._update
-        now, change = weights.measure(weights.flat), weights.measure(update)
-        held = (self._ceiling / (now + TINY)).clamp_(max=1)
-        farthest = self.trust * torch.maximum(now * held, self._least)
-        share = (farthest / (change + TINY)).clamp_(max=1)
-        for buffer, factors in ((weights.flat, held), (update, share)):
-            # On the CPU a look costs nothing, and most steps are within their bounds.
-            if factors.device.type != "cpu" or float(factors.min()) < 1:
-                weights.scale(buffer, factors)
+        farthest = self.trust * torch.maximum(self._lengths, self._least)
+        self._bound(update, weights.measure(update), farthest)
         weights.flat.add_(update)
+        lengths = weights.measure(weights.flat)
+        self._bound(weights.flat, lengths, self._ceiling)
+        self._lengths = torch.minimum(lengths, self._ceiling)
+
+    def _bound(self, buffer: Tensor, lengths: Tensor, most: Tensor) -> None:
+        """Shorten each tensor's part of a flat buffer to its most, given its length."""
+        factors = (most / (lengths + TINY)).clamp_(max=1)
+        # On the CPU a look costs nothing, and most steps are within their bounds.
+        if factors.device.type != "cpu" or float(factors.min()) < 1:
+            self.weights.scale(buffer, factors)

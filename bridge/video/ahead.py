@@ -22,6 +22,7 @@ from bridge.video.pixels import Pixels
 Pass = Generator[Pixels, None, None]
 
 DEPTH = 8  # frames decoded ahead: a quarter of a second at 30 a second
+AGAIN = 1.0  # seconds until a live source that gave nothing is tried once more
 LATE = 1.0  # seconds behind the clock at which the clock is set back
 
 
@@ -35,8 +36,9 @@ class Ahead:
     """A Receiver over `one_pass`, which gives the source's pictures from its beginning.
 
     `one_pass` is run on the decoding thread. It raises Refusal, with a sentence, where it cannot
-    go on: live, the next pass starts, unless this one gave no picture at all; offline, `receive`
-    raises it once the pictures before it have been received.
+    go on: live, the next pass starts, a second later if this one gave no picture at all, for what
+    is gone may come back; offline, `receive` raises it once the pictures before it have been
+    received.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Ahead:
         self._count = 0
         self._skipped = 0
         self._error = ""
+        self._lost = False
         self._decoded_all = False
         self._ended = False
         self._closing = threading.Event()
@@ -77,7 +80,7 @@ class Ahead:
 
     def status(self) -> Source:
         return Source(
-            connected=not self._ended,
+            connected=not (self._ended or self._lost),
             name=self._name,
             size=self._size,
             rate=self._rate,
@@ -155,8 +158,13 @@ class Ahead:
 
     def _decode(self) -> None:
         try:
-            while self._play_once() and self._loop and not self._closing.is_set():
-                pass
+            while not self._closing.is_set():
+                played = self._play_once()
+                if not self._loop or (not played and not self._live):
+                    break
+                self._lost = not played
+                if self._lost:
+                    self._closing.wait(AGAIN)
         finally:  # also after a fault: nobody may wait for ever
             with self._moved:
                 self._decoded_all = True
