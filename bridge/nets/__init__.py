@@ -1,29 +1,46 @@
 """The networks: one module is one network, each on a page.
 
-A module of the network's name holds a class `Net(size)`, `size` being (width, height) in pixels,
-each side a multiple of `Net.multiple`. It takes and gives patches, (B, 3·p·p, H/p, W/p) in
-[-1, 1] with p = `Net.patch`, and answers `(y, penalty)`: the penalty is the network's own
-regulariser, 0.0 for a plain autoencoder. No batch normalisation (the statistics of frames that
-follow each other mean nothing) and no output activation (the picture is clipped when quantised).
+A module of the network's name holds a class `Net(size, *knobs)`, `size` being (width, height) in
+pixels, each side a multiple of `Net.multiple`, `knobs` an object of each class in `Net.plays`. It
+takes and gives patches, (B, 3·p·p, H/p, W/p) in [-1, 1] with p = `Net.patch`, and answers
+`(y, penalty)`: the penalty is the network's own regulariser, 0.0 for a plain autoencoder. No batch
+normalisation (the statistics of frames that follow each other mean nothing) and no output
+activation (the picture is clipped when quantised).
 """
 
 import difflib
 import importlib
 
+import torch
 from torch import Tensor, nn
 
 from bridge import Refusal
 
-NAMES = ("tiles", "paint", "ghost", "through")
+NAMES = ("tiles", "sharp", "paint", "dream", "ghost", "through")
+EVERY = 32  # a size whose sides are multiples of this suits every network
 
 Answer = tuple[Tensor, Tensor | float]
 
 
+class Knobs:
+    """Knobs that networks share; they keep their values while another network runs.
+
+    used     whether the network that runs has them
+    chance   where their random numbers come from, on the network's device
+    """
+
+    def __init__(self, chance: torch.Generator) -> None:
+        self.used = True
+        self.chance = chance
+
+
 class Network(nn.Module):
-    """What every network is: the side of its patches, and what its sides must be multiples of."""
+    """What every network is: the side of its patches, what its sides must be multiples of, and
+    the classes of the knobs it is played by."""
 
     patch: int
     multiple: int
+    plays: tuple[type[Knobs], ...] = ()
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -40,10 +57,19 @@ def net_class(name: str) -> type[Network]:
     return found
 
 
-def build(name: str, size: tuple[int, int]) -> Network:
-    """The network `name` for pictures of `size` = (width, height), its weights as torch made them.
+def knobs(chance: torch.Generator) -> dict[type[Knobs], Knobs]:
+    """An object of each class of knobs that any network has: the union of all."""
+    kinds = dict.fromkeys(kind for name in NAMES for kind in net_class(name).plays)
+    return {kind: kind(chance) for kind in kinds}
 
-    `layers.blank` gives it its random beginning.
+
+def build(
+    name: str, size: tuple[int, int], played: dict[type[Knobs], Knobs] | None = None
+) -> Network:
+    """The network `name` for pictures of `size` = (width, height), its weights as torch made them,
+    moved by the `played` knobs (its own, at rest, if none are given).
+
+    `layers.blank` gives it its random beginning. Raises Refusal for a name or size that cannot be.
     """
     kind = net_class(name)
     width, height = size
@@ -52,7 +78,8 @@ def build(name: str, size: tuple[int, int]) -> Network:
             f"--size {width}x{height}: {name} needs sides that are multiples of {kind.multiple};"
             f" try {round_up(width, kind.multiple)}x{round_up(height, kind.multiple)}."
         )
-    return kind(size)
+    played = played or {knob: knob(torch.Generator()) for knob in kind.plays}
+    return kind(size, *(played[knob] for knob in kind.plays))
 
 
 def round_up(side: int, multiple: int) -> int:

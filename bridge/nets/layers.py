@@ -35,6 +35,21 @@ def double(inputs: int, outputs: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
 
 
+class Head(nn.Conv2d):
+    """The last layer: a 3×3 convolution from `inputs` channels to patches of `patch`² pixels."""
+
+    def __init__(self, inputs: int, patch: int) -> None:
+        super().__init__(inputs, 3 * patch**2, 3, padding=1)
+        self.patch = patch
+
+
+class Still(nn.Conv2d):
+    """A 1×1 convolution that begins at 0, for what is not asked until later."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 1)
+
+
 class Residual(nn.Module):
     """x + a small bend of x. Its second layer starts at a tenth, so that it starts as x itself."""
 
@@ -53,12 +68,17 @@ def blank(net: nn.Module, generator: torch.Generator) -> None:
     """Give `net` its random beginning: orthogonal weights of gain 1, biases 0.
 
     He's scaling, usual before a leaky rectifier, starts these nets out of range, and several
-    never leave grey (docs/log.md). Orthogonal: Saxe et al. 2013, arXiv 1312.6120.
+    never leave grey (docs/log.md). Orthogonal: Saxe et al. 2013, arXiv 1312.6120. What enlarges
+    begins as a soft enlargement of random colours: begun at random in every tap, each pixel of a
+    patch has a pattern of its own, and all patches together lie over the first second as a grid
+    (Odena et al. 2016; the cure of Aitken et al. 2017, arXiv 1707.02937, with a tent for its box,
+    whose edges show). It also wakes a third sooner (docs/log.md 7).
     """
     for layer in net.modules():
-        if isinstance(layer, nn.ConvTranspose2d):
-            fan_in = layer.weight.shape[0] * 4  # of its 4×4 taps, four meet at each place
-            layer.weight.normal_(0.0, fan_in**-0.5, generator=generator)
+        if isinstance(layer, Head):
+            layer.weight.copy_(_enlarging(layer, generator))
+        elif isinstance(layer, nn.ConvTranspose2d):
+            layer.weight.copy_(_doubling(layer, generator))
         elif isinstance(layer, (nn.Conv2d, nn.Linear)):
             if layer.weight.numel() <= ORTHOGONAL_MOST:
                 nn.init.orthogonal_(layer.weight, generator=generator)
@@ -69,3 +89,25 @@ def blank(net: nn.Module, generator: torch.Generator) -> None:
     for layer in net.modules():
         if isinstance(layer, Residual):
             layer.back.weight.mul_(0.1)
+        elif isinstance(layer, Still):
+            layer.weight.zero_()
+
+
+def _mix(inputs: int, outputs: int, generator: torch.Generator) -> Tensor:
+    return nn.init.orthogonal_(torch.empty(outputs, inputs), generator=generator)
+
+
+def _enlarging(layer: Head, generator: torch.Generator) -> Tensor:
+    """Each pixel of a patch takes from its three nearest patches each way by its distance."""
+    colours = _mix(layer.in_channels, 3, generator)
+    place = (torch.arange(layer.patch) + 0.5) / layer.patch - 0.5  # of a pixel, in patches
+    tent = (1 - (place[:, None] - torch.arange(-1, 2)).abs()).clamp_(min=0)  # (patch, 3 taps)
+    soft = torch.einsum("iy,jx,cn->ijcnyx", tent, tent, colours)
+    return soft.reshape(layer.weight.shape)
+
+
+def _doubling(layer: nn.ConvTranspose2d, generator: torch.Generator) -> Tensor:
+    """The 4×4 taps of a bilinear enlargement to twice the size, for a random mix of channels."""
+    tent = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    mix = _mix(layer.in_channels, layer.out_channels, generator)
+    return torch.einsum("on,y,x->noyx", mix, tent, tent)

@@ -1,0 +1,77 @@
+"""The code: the few numbers that pass between a network's two halves, and the hand on them.
+
+At rest it is a plain autoencoder's bottleneck and costs nothing. The gate shuts channels, noise
+shakes them, and with a KL weight above 0 the code is variational: each number becomes a small
+cloud, drawn from anew at every look, and is pulled towards the middle of all codes (Kingma and
+Welling 2013, arXiv 1312.6114; the weight as in Higgins et al. 2017, beta-VAE).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from bridge.nets import Knobs
+from bridge.nets.layers import Still
+from bridge.params import Param
+
+START = -6.0  # log variance of a cloud that has not yet learnt its width: a hand's breadth of 0.05
+STRETCH = 40.0  # log variance a unit of `width`: its bias may move by 0.002 a step (trust), 0.08 so
+WIDEST, NARROWEST = 4.0, -12.0
+
+
+class Code(Knobs):
+    """What a hand can do to a code."""
+
+    gate = Param(
+        1.0, min=0.0, max=1.0, active=lambda self: self.used,
+        doc="share of the code that passes: lower, and the picture melts into fewer, larger shapes",
+    )  # fmt: skip
+    noise = Param(
+        0.0, min=0.0, max=2.0, active=lambda self: self.used,
+        doc="noise in the code, times its own size: shapes shiver, and what is learnt is vaguer",
+    )  # fmt: skip
+    kl = Param(
+        0.0, min=0.0, max=10.0, taper="log", floor=1e-5, active=lambda self: self.used,
+        doc="pull of the code towards its middle: above 0 the picture trembles, then averages",
+    )  # fmt: skip
+
+
+class Bottleneck(nn.Module):
+    """(B, channels, h, w) → the same through gate, cloud and noise, and the penalty, () or 0.0."""
+
+    def __init__(self, knobs: Code, channels: int) -> None:
+        super().__init__()
+        self.knobs = knobs
+        self.width = Still(channels, channels)  # of the clouds; at rest nobody asks it
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor | float]:
+        penalty: Tensor | float = 0.0
+        if self.knobs.kl > 0:
+            z, penalty = self._cloud(z)
+        if self.knobs.noise > 0:
+            size = z.detach().square().mean(dtype=torch.float32).sqrt()
+            z = z + self._random(z) * (self.knobs.noise * size).to(z.dtype)
+        if self.knobs.gate < 1:
+            z = z * self._passes(z)
+        return z, penalty
+
+    def _cloud(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        spread = (START + STRETCH * self.width(z).float()).clamp(NARROWEST, WIDEST)
+        middle = z.float()
+        # Of N(middle, e^spread) from N(0, 1), in nats a number.
+        apart = 0.5 * (middle.square() + spread.exp() - 1 - spread).mean()
+        drawn = middle + (0.5 * spread).exp() * self._random(z).float()
+        return drawn.to(z.dtype), self.knobs.kl * apart
+
+    def _random(self, z: Tensor) -> Tensor:
+        made: Tensor = torch.randn(
+            z.shape, generator=self.knobs.chance, device=z.device, dtype=torch.float32
+        )
+        return made.to(z.dtype)
+
+    def _passes(self, z: Tensor) -> Tensor:
+        """(1, channels, 1, 1): 1 for the channels that are open, 0 for the shut, and one between,
+        so that the fader moves without a step. One is always open."""
+        channels = z.shape[1]
+        order = torch.arange(channels, device=z.device, dtype=z.dtype)
+        open_ = (1 + self.knobs.gate * (channels - 1) - order).clamp_(0, 1)
+        return open_.view(1, -1, 1, 1)
