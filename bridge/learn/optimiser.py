@@ -17,32 +17,90 @@ from bridge.learn.weights import Weights
 from bridge.params import Param
 
 SMALL = 1e-8  # keeps Adam's quotient finite where a weight has never had a gradient
+LATE = 1e9  # a step count at which torch's own correction for a young mean has long been 1
 # The same fader means the same pace: one unit of rate in each rule's own measure. Gradients of a
-# mean over a picture are 0.03 to 0.2 long, so that SGD wants a rate near 1 where Adam wants 0.002.
-SCALE = {"adam": 1.0, "sgd": 300.0}
+# mean over a picture are 0.03 to 0.2 long, so that SGD wants a rate near 1 where Adam wants 0.002
+# (docs/log.md 8 has the sweep).
+SCALE = {
+    "sgd": 120.0, "momentum": 600.0, "nesterov": 450.0, "rmsprop": 0.12, "adam": 1.0, "sign": 0.2,
+}  # fmt: skip
+DIRECTED = ("momentum", "nesterov", "adam", "sign")  # rules that keep a direction
+MEASURED = ("rmsprop", "adam")  # rules that keep the gradient's size
+# Rules whose step does not tell a short gradient from a long one: for these half a gradient has to
+# be made half a step, or the clip fader would do nothing (measured: docs/log.md 8).
+SIZELESS = ("rmsprop", "adam", "sign")
+USUAL = 1.0  # the longest that this counts for: an explosion's is longer and has to find back
 # A tensor of length 0 (a fresh bias) may still move: lengths count as at least this, per weight.
 LEAST_BIAS, LEAST_WEIGHT = 0.1, 0.005
 CEILING, BIAS_CEILING = 3.0, 0.5  # times the first length; a bias starts at 0, so 0.5 a weight
 TINY = 1e-12
 
 
-class Optimiser:
-    """Moves `Weights` by their `gradient`. Adam: Kingma & Ba 2014, arXiv 1412.6980; the bound per
-    tensor follows LARS, You et al. 2017, arXiv 1708.03888."""
+class Moments:
+    """What a rule remembers of one set of weights, laid out as they are.
 
-    rule = Param("adam", choices=("sgd", "adam"), doc="how a gradient becomes a step")
+    first, second   running means of the gradient and of its square, from 0
+    aged, measured  how much of each mean is filled, 0 to 1: the running mean of 1. Dividing by it
+                    corrects a young mean exactly, also while the faders of momentum and second
+                    move (1 - beta^steps holds for a beta that never moved: from 0.9 to 0.9999 at
+                    step 200 it made an update fifty times too long)
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        flat = weights.flat
+        self.first, self.second = torch.zeros_like(flat), torch.zeros_like(flat)
+        self.update = torch.zeros_like(flat)
+        self.late = torch.full((), LATE, device=flat.device)
+        biases = [len(shape) < 2 for shape in weights.shapes]
+        roots = [math.sqrt(n) for n in weights.lengths]
+        self.least = flat.new_tensor(
+            [(LEAST_BIAS if b else LEAST_WEIGHT) * r for b, r in zip(biases, roots, strict=True)]
+        )
+        self._slack = flat.new_tensor(
+            [BIAS_CEILING * r if b else 0.0 for b, r in zip(biases, roots, strict=True)]
+        )
+        self.begin(weights)
+
+    def begin(self, weights: Weights) -> None:
+        """Forget everything, and take the weights as they are for the ones at the beginning."""
+        self.forget_direction()
+        self.forget_size()
+        self.lengths = weights.measure(weights.flat)
+        self.ceiling = torch.maximum(CEILING * self.lengths, self._slack)
+
+    def forget_direction(self) -> None:
+        self.first.zero_()
+        self.aged = 0.0
+
+    def forget_size(self) -> None:
+        self.second.zero_()
+        self.measured = 0.0
+
+
+class Optimiser:
+    """Moves `Weights` by their `gradient`, whichever weights it is given.
+
+    A rule that is switched to goes on with what it shares with the one before (momentum's
+    direction is adam's), and begins anew what that one did not keep: a direction or a size from
+    minutes ago would be a blow from nowhere. SGD with momentum as a running mean, so that the
+    fader does not change the pace; Nesterov as in Dozat 2016; RMSProp: Tieleman and Hinton 2012;
+    Adam: Kingma and Ba 2014, arXiv 1412.6980; sign: Bernstein et al. 2018, arXiv 1802.04434. The
+    bound per tensor follows LARS, You et al. 2017, arXiv 1708.03888.
+    """
+
+    rule = Param("adam", choices=tuple(SCALE), doc="how a gradient becomes a step")
     rate = Param(
         2.5e-3, min=0.0, max=1.0, taper="log", floor=1e-6,
         doc="learning rate: 0 holds still, 0.0025 learns, 0.1 bursts as far as trust lets it",
     )  # fmt: skip
     momentum = Param(
         0.9, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
-        active=lambda self: self.rule == "adam",
+        active=lambda self: self.rule in DIRECTED,
         doc="how long a direction is kept: 0 is rough, 0.99 sways, 0.999 overshoots for seconds",
     )  # fmt: skip
     second = Param(
         0.95, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
-        active=lambda self: self.rule == "adam",
+        active=lambda self: self.rule in MEASURED,
         doc="how long the gradient's size is remembered; high, and a cut hits harder",
     )  # fmt: skip
     clip = Param(
@@ -58,84 +116,103 @@ class Optimiser:
         doc="farthest a layer may move in one step, as a share of its own length; 1 lets it burst",
     )  # fmt: skip
 
-    def __init__(self, weights: Weights) -> None:
-        self.weights = weights
-        flat = weights.flat
-        self._first, self._second = torch.zeros_like(flat), torch.zeros_like(flat)
-        self._update = torch.zeros_like(flat)
-        self._steps = torch.zeros((), device=flat.device)
-        biases = [len(shape) < 2 for shape in weights.shapes]
-        roots = [math.sqrt(n) for n in weights.lengths]
-        self._least = flat.new_tensor(
-            [(LEAST_BIAS if b else LEAST_WEIGHT) * r for b, r in zip(biases, roots, strict=True)]
-        )
-        self._slack = flat.new_tensor(
-            [BIAS_CEILING * r if b else 0.0 for b, r in zip(biases, roots, strict=True)]
-        )
-        self.begin()
-
     @torch.no_grad()
-    def begin(self) -> None:
-        """Forget every moment, and take the weights as they are for the ones at the beginning."""
-        for moment in (self._first, self._second, self._steps):
-            moment.zero_()
-        self._lengths = self.weights.measure(self.weights.flat)
-        self._ceiling = torch.maximum(CEILING * self._lengths, self._slack)
-
-    @torch.no_grad()
-    def step(self) -> Tensor:
+    def step(self, weights: Weights, moments: Moments) -> Tensor:
         """Move the weights once. Answers the gradient's length before clipping, (); where that
         is not finite nothing moves."""
-        norm: Tensor = torch.linalg.vector_norm(self.weights.gradient)
-        if self._clip(norm):
-            self._propose()
-            self._move()
-            self.weights.publish()
+        norm: Tensor = torch.linalg.vector_norm(weights.gradient)
+        share = self._clip(weights.gradient, norm)
+        if share is not None:
+            self._propose(weights, moments, share)
+            self._move(weights, moments)
+            weights.publish()
         return norm
 
-    def _clip(self, norm: Tensor) -> bool:
-        """Bound the gradient's length. Answers whether it is finite, as far as can be told
-        without waiting for the device."""
-        gradient = self.weights.gradient
+    def _clip(self, gradient: Tensor, norm: Tensor) -> Tensor | float | None:
+        """Bound the gradient's length. Answers what share of a usual one is left, 0 to 1; None
+        where it is not finite, as far as can be told without waiting for the device."""
         if norm.device.type == "cpu":  # here a look costs nothing
             length = float(norm)
+            if not math.isfinite(length):
+                return None
             if length > self.clip:
                 gradient.mul_(self.clip / length)
-            return math.isfinite(length)
+            return min(1.0, self.clip / min(length, USUAL)) if length else 1.0
         # NaN × 0 is NaN: choose between the gradient and zero, never mask by multiplying.
+        sound = torch.isfinite(norm)
         factor = self.clip / norm.clamp(min=self.clip)
-        gradient.copy_(torch.where(torch.isfinite(norm), gradient * factor, 0.0))
-        return True
+        gradient.copy_(torch.where(sound, gradient * factor, 0.0))
+        return torch.where(sound, (self.clip / norm.clamp(max=USUAL)).clamp_(max=1), 0.0)
 
-    def _propose(self) -> None:
-        """Fill `_update` with what the rule, and decay, would add to the weights."""
-        weights, update = self.weights, self._update
+    def _propose(self, weights: Weights, moments: Moments, share: Tensor | float) -> None:
+        """Fill `moments.update` with what the rule, and decay, would add to the weights."""
+        self._age(moments)
         rate = self.rate * SCALE[self.rule]
-        if self.rule == "sgd":
-            torch.mul(weights.gradient, -rate, out=update)
+        if self.rule in MEASURED:
+            self._measured(weights.gradient, moments, rate)
         else:
-            update.zero_()  # torch's own fused step, taken from zero, is the update itself
-            adam(
-                [update], [weights.gradient], [self._first], [self._second], [], [self._steps],
-                fused=True, amsgrad=False, maximize=False, weight_decay=0.0, eps=SMALL,
-                beta1=self.momentum, beta2=self.second, lr=rate,
-            )  # fmt: skip
+            self._directed(weights.gradient, moments, rate)
+        if self.rule in SIZELESS and (isinstance(share, Tensor) or share < 1):
+            moments.update.mul_(share)
         if self.decay > 0:
-            update.add_(weights.flat, alpha=-min(1.0, self.rate * self.decay))
+            moments.update.add_(weights.flat, alpha=-min(1.0, self.rate * self.decay))
 
-    def _move(self) -> None:
+    def _age(self, moments: Moments) -> None:
+        if self.rule in DIRECTED:
+            moments.aged += (1 - self.momentum) * (1 - moments.aged)
+        elif moments.aged:
+            moments.forget_direction()
+        if self.rule in MEASURED:
+            moments.measured += (1 - self.second) * (1 - moments.measured)
+        elif moments.measured:
+            moments.forget_size()
+
+    def _measured(self, gradient: Tensor, moments: Moments, rate: float) -> None:
+        """adam, and rmsprop, which is adam whose direction is the gradient's own."""
+        kept = self.rule == "adam"
+        size = math.sqrt(moments.measured)
+        moments.update.zero_()  # torch's own fused step, taken from zero, is the update itself
+        # It is told to correct nothing: the corrections of our own go into rate and epsilon.
+        adam(
+            [moments.update], [gradient], [moments.first if kept else gradient],
+            [moments.second], [], [moments.late],
+            fused=True, amsgrad=False, maximize=False, weight_decay=0.0, eps=SMALL * size,
+            beta1=self.momentum if kept else 0.0, beta2=self.second,
+            lr=rate * size / (moments.aged if kept else 1.0),
+        )  # fmt: skip
+
+    def _directed(self, gradient: Tensor, moments: Moments, rate: float) -> None:
+        """sgd, momentum, nesterov and sign."""
+        update, first, keep = moments.update, moments.first, self.momentum
+        if self.rule == "sgd":
+            torch.mul(gradient, -rate, out=update)
+            return
+        first.lerp_(gradient, 1 - keep)
+        if self.rule == "momentum":
+            torch.mul(first, -rate / moments.aged, out=update)
+        elif self.rule == "nesterov":  # where the direction will have led, a step ahead
+            ahead = keep * moments.aged + (1 - keep)
+            torch.mul(first, -rate * keep / ahead, out=update)
+            update.add_(gradient, alpha=-rate * (1 - keep) / ahead)
+        else:
+            torch.sign(first, out=update)
+            # Without a gradient no step: what a shut path remembers would march on at full pace.
+            update.mul_(gradient != 0).mul_(-rate)
+
+    def _move(self, weights: Weights, moments: Moments) -> None:
         """Add the update to the weights, each tensor within its trust and under its ceiling."""
-        weights, update = self.weights, self._update
-        farthest = self.trust * torch.maximum(self._lengths, self._least)
-        self._bound(update, weights.measure(update), farthest)
+        update = moments.update
+        farthest = self.trust * torch.maximum(moments.lengths, moments.least)
+        _bound(weights, update, weights.measure(update), farthest)
         weights.flat.add_(update)
         lengths = weights.measure(weights.flat)
-        self._bound(weights.flat, lengths, self._ceiling)
-        self._lengths = torch.minimum(lengths, self._ceiling)
+        _bound(weights, weights.flat, lengths, moments.ceiling)
+        moments.lengths = torch.minimum(lengths, moments.ceiling)
 
-    def _bound(self, buffer: Tensor, lengths: Tensor, most: Tensor) -> None:
-        """Shorten each tensor's part of a flat buffer to its most, given its length."""
-        factors = (most / (lengths + TINY)).clamp_(max=1)
-        # On the CPU a look costs nothing, and most steps are within their bounds.
-        if factors.device.type != "cpu" or float(factors.min()) < 1:
-            self.weights.scale(buffer, factors)
+
+def _bound(weights: Weights, buffer: Tensor, lengths: Tensor, most: Tensor) -> None:
+    """Shorten each tensor's part of a flat buffer to its most, given its length."""
+    factors = (most / (lengths + TINY)).clamp_(max=1)
+    # On the CPU a look costs nothing, and most steps are within their bounds.
+    if factors.device.type != "cpu" or float(factors.min()) < 1:
+        weights.scale(buffer, factors)

@@ -71,9 +71,15 @@ class Weights:
             self._computed.copy_(self.flat)
 
     @torch.no_grad()
-    def gather(self, gradients: Sequence[Tensor]) -> None:
-        """Put what the backward pass gave, one tensor a weight tensor, into `gradient`."""
-        torch._foreach_copy_(self._gradients, list(gradients))
+    def gather(self, gradients: Sequence[Tensor | None]) -> None:
+        """Put what the backward pass gave, one tensor a weight tensor, into `gradient`; None is a
+        tensor that the picture did not pass through, such as one of a path that is shut."""
+        pairs = list(zip(self._gradients, gradients, strict=True))
+        torch._foreach_copy_(
+            [into for into, g in pairs if g is not None], [g for _, g in pairs if g is not None]
+        )
+        if shut := [into for into, g in pairs if g is None]:
+            torch._foreach_zero_(shut)
 
     def state(self) -> dict[str, Tensor]:
         """Copies of the weights on the host, by name."""
