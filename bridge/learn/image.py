@@ -66,6 +66,28 @@ def to_patches(pixels: Tensor, patch: int, dtype: torch.dtype) -> Tensor:
     return levels.to(dtype).sub_(127.5).mul_(1 / 127.5).permute(0, 3, 1, 2)
 
 
+def to_planes(pixels: Tensor) -> Tensor:
+    """(H, W, 4) uint8 → (1, 3, H, W) float32 in [-1, 1]: for what works on pixels."""
+    levels = pixels[..., :3].permute(2, 0, 1)[None].contiguous()
+    return levels.float().sub_(127.5).mul_(1 / 127.5)
+
+
+def planes(patches: Tensor, patch: int) -> Tensor:
+    """(B, 3·p·p, H/p, W/p) → (B, 3, H, W) float32."""
+    batch, _, rows, columns = patches.shape
+    pixels = patches.float().permute(0, 2, 3, 1).reshape(batch, rows, columns, patch, patch, 3)
+    return pixels.permute(0, 5, 1, 3, 2, 4).reshape(batch, 3, rows * patch, columns * patch)
+
+
+def patches(planes: Tensor, patch: int, dtype: torch.dtype) -> Tensor:
+    """(B, 3, H, W) → (B, 3·p·p, H/p, W/p) of `dtype`, channels last."""
+    batch, _, height, width = planes.shape
+    rows, columns = height // patch, width // patch
+    pixels = planes.to(dtype).reshape(batch, 3, rows, patch, columns, patch)
+    folded = pixels.permute(0, 2, 4, 3, 5, 1).reshape(batch, rows, columns, 3 * patch * patch)
+    return folded.permute(0, 3, 1, 2)
+
+
 def quantise(y: Tensor, patch: int) -> Tensor:
     """(1, 3·p·p, H/p, W/p) → (H, W, 4) uint8, blue first, alpha 255: the picture that is sent.
 
