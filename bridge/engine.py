@@ -185,7 +185,8 @@ class Engine:
         sinks = [sender.status() for sender in self.senders]
         stats.sink = ", ".join(sink.name for sink in sinks)
         stats.dropped = sum(sink.dropped for sink in sinks)
-        problems = [problem for problem in (source.error, *(s.error for s in sinks)) if problem]
+        told = (source.error, *(sink.error for sink in sinks), self.learner.trouble)
+        problems = [problem for problem in told if problem]
         if problems and stats.error != problems[0]:
             stats.error = problems[0]
             log.warning("%s", problems[0])

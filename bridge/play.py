@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from bridge.engine import Engine
 from bridge.frame import Frame
 from bridge.learn import brain, image, tuning
 from bridge.learn.learner import Learner
+from bridge.learn.life import Life
 from bridge.params import Refused
 from bridge.space import AddressSpace
 
@@ -59,12 +61,14 @@ class Instrument:
                 raise Refusal(sender.status().error)
 
     def _keep(self, seconds: float) -> None:
-        """The brain and the report, each even if the other cannot be written."""
+        """The brains and the report, each even if another cannot be written."""
         with contextlib.ExitStack() as both:
             if self.config.report:
                 both.callback(self._report, self.config.report, seconds)
             if self.config.brain:
-                both.callback(brain.save, self.engine.learner, self.config.brain)
+                for life in self.engine.learner.lives.values():
+                    if life.weights.lengths:
+                        both.callback(brain.save, life, _brain_of(life.name, self.config))
 
     def _report(self, path: str, seconds: float) -> None:
         rows = self.engine.rows or []
@@ -110,8 +114,10 @@ def assemble(config: Config) -> Instrument:
         size = _size(config, device, receiver.status().size)
         make, settled = _settle(config, size, device)
         learner = make(settled.precision)
-        if config.brain and Path(config.brain).expanduser().exists():
-            brain.load(learner, config.brain)
+        if config.brain:
+            learner.prepare = partial(_remember, config)
+            learner.prepare(learner.life)
+            learner.announce()
         with tuning.roaming():
             engine = Engine(learner, receiver, [], space, live=live)
             if server is not None:
@@ -125,6 +131,19 @@ def assemble(config: Config) -> Instrument:
         first = _facts(config, learner, settled)
         greeting = _greeting(first, server, config)
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
+
+
+def _brain_of(name: str, config: Config) -> str:
+    """Where the brain of the network `name` is kept: `--brain` names that of `--net`, and others
+    that are switched to have theirs beside it (show.safetensors, show-ghost.safetensors)."""
+    place = Path(config.brain or "")
+    return str(place if name == config.net else place.with_stem(f"{place.stem}-{name}"))
+
+
+def _remember(config: Config, life: Life) -> None:
+    place = _brain_of(life.name, config)
+    if life.weights.lengths and Path(place).expanduser().exists():
+        brain.load(life, place)
 
 
 def _probe(option: str, place: Path) -> None:
@@ -167,7 +186,9 @@ def _settle(
     def make(precision: str) -> Learner:
         dtype = tuning.PRECISIONS[precision]
         fit: Any = config.fit
-        return Learner(config.net, size, device=device, dtype=dtype, seed=seed, fit=fit)
+        return Learner(
+            config.net, size, device=device, dtype=dtype, seed=seed, fit=fit, waits=config.offline
+        )
 
     def step(precision: str) -> Callable[[], object]:
         learner = make(precision)
@@ -206,7 +227,7 @@ def _size(config: Config, device: torch.device, source: tuple[int, int] | None) 
     if config.size:
         return image.parse_size(config.size)
     lines = config.lines or (LINES_CPU if device.type == "cpu" else LINES_GPU)
-    return image.size_for(lines, nets.net_class(config.net).multiple, source)
+    return image.size_for(lines, nets.EVERY, source)
 
 
 def _set(space: AddressSpace, knobs: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import os
 import pytest
 import torch
 from fakes.stage import frame
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from bridge import Refusal
@@ -28,70 +29,70 @@ def taught():
 
 def test_a_saved_brain_comes_back_bit_for_bit(tmp_path):
     one, other = taught(), learner(seed=9)
-    brain.save(one, str(tmp_path / "b.safetensors"))
-    brain.load(other, str(tmp_path / "b.safetensors"))
+    brain.save(one.life, str(tmp_path / "b.safetensors"))
+    brain.load(other.life, str(tmp_path / "b.safetensors"))
     assert torch.equal(one.weights.flat, other.weights.flat)
-    assert other.score.hash == one.weights.hash()
+    assert other.life.hash == one.weights.hash()
 
 
 def test_the_same_picture_comes_out_of_a_brain_that_was_opened_again(tmp_path):
     one, other = taught(), learner(seed=9)
-    brain.save(one, str(tmp_path / "b.safetensors"))
-    brain.load(other, str(tmp_path / "b.safetensors"))
+    brain.save(one.life, str(tmp_path / "b.safetensors"))
+    brain.load(other.life, str(tmp_path / "b.safetensors"))
     assert torch.equal(one.look(one.see(frame())), other.look(other.see(frame())))
 
 
 def test_paint_opens_at_another_size(tmp_path):
-    brain.save(taught(), str(tmp_path / "b.safetensors"))
+    brain.save(taught().life, str(tmp_path / "b.safetensors"))
     wider = learner(size=(128, 64))
-    brain.load(wider, str(tmp_path / "b.safetensors"))
+    brain.load(wider.life, str(tmp_path / "b.safetensors"))
     assert wider.look(wider.see(frame())).shape == (64, 128, 4)
 
 
 def test_missing_folders_are_made(tmp_path):
-    brain.save(learner(), str(tmp_path / "shows" / "tonight" / "b.safetensors"))
+    brain.save(learner().life, str(tmp_path / "shows" / "tonight" / "b.safetensors"))
     assert (tmp_path / "shows" / "tonight" / "b.safetensors").exists()
 
 
 def test_another_networks_brain_is_refused_with_how_to_open_it(tmp_path):
-    brain.save(learner("ghost"), str(tmp_path / "g.safetensors"))
+    brain.save(learner("ghost").life, str(tmp_path / "g.safetensors"))
     one = taught()
     before = one.weights.hash()
     with pytest.raises(Refusal, match="--net ghost --size 64x64"):
-        brain.load(one, str(tmp_path / "g.safetensors"))
+        brain.load(one.life, str(tmp_path / "g.safetensors"))
     assert one.weights.hash() == before
 
 
 def test_a_ghost_of_another_size_is_refused(tmp_path):
-    brain.save(learner("ghost"), str(tmp_path / "g.safetensors"))
+    brain.save(learner("ghost").life, str(tmp_path / "g.safetensors"))
     with pytest.raises(Refusal, match="--size 64x64"):
-        brain.load(learner("ghost", (96, 64)), str(tmp_path / "g.safetensors"))
+        brain.load(learner("ghost", (96, 64)).life, str(tmp_path / "g.safetensors"))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a brain", bytes(64), b"\xff" * 200])
 def test_a_file_that_is_no_brain_is_refused(tmp_path, content):
     (tmp_path / "b.safetensors").write_bytes(content)
     with pytest.raises(Refusal, match="First Light saved"):
-        brain.load(learner(), str(tmp_path / "b.safetensors"))
+        brain.load(learner().life, str(tmp_path / "b.safetensors"))
 
 
 def test_somebody_elses_safetensors_is_refused(tmp_path):
     save_file({"weight": torch.zeros(3)}, tmp_path / "b.safetensors")
     with pytest.raises(Refusal, match="not one of ours"):
-        brain.load(learner(), str(tmp_path / "b.safetensors"))
+        brain.load(learner().life, str(tmp_path / "b.safetensors"))
 
 
 def test_a_brain_that_is_not_finite_is_refused(tmp_path):
     one = learner()
     one.weights.flat[0] = math.nan
-    brain.save(one, str(tmp_path / "b.safetensors"))
+    brain.save(one.life, str(tmp_path / "b.safetensors"))
     with pytest.raises(Refusal, match="not finite"):
-        brain.load(learner(), str(tmp_path / "b.safetensors"))
+        brain.load(learner().life, str(tmp_path / "b.safetensors"))
 
 
 def test_a_save_that_fails_leaves_the_old_brain_and_no_litter(tmp_path, monkeypatch):
     place = tmp_path / "b.safetensors"
-    brain.save(taught(), str(place))
+    brain.save(taught().life, str(place))
     kept = place.read_bytes()
 
     def full(*_):
@@ -99,7 +100,7 @@ def test_a_save_that_fails_leaves_the_old_brain_and_no_litter(tmp_path, monkeypa
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Refusal, match="No space left on device"):
-        brain.save(learner(), str(place))
+        brain.save(learner().life, str(place))
     assert place.read_bytes() == kept
     assert os.listdir(tmp_path) == ["b.safetensors"]
 
@@ -107,12 +108,12 @@ def test_a_save_that_fails_leaves_the_old_brain_and_no_litter(tmp_path, monkeypa
 def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(Refusal, match="choose another place"):
-        brain.save(learner(), str(tmp_path / "file" / "b.safetensors"))
+        brain.save(learner().life, str(tmp_path / "file" / "b.safetensors"))
 
 
 def test_the_new_brain_takes_the_old_ones_place_in_one_move(tmp_path, monkeypatch):
     place = tmp_path / "b.safetensors"
-    brain.save(taught(), str(place))
+    brain.save(taught().life, str(place))
     kept = place.read_bytes()
 
     def torn(*_):
@@ -120,5 +121,17 @@ def test_the_new_brain_takes_the_old_ones_place_in_one_move(tmp_path, monkeypatc
 
     monkeypatch.setattr(os, "replace", torn)
     with pytest.raises(Refusal, match="untouched"):
-        brain.save(learner(), str(place))
+        brain.save(learner().life, str(place))
     assert place.read_bytes() == kept
+
+
+def test_a_brain_tells_what_it_is(tmp_path):
+    one = taught()
+    brain.save(one.life, str(tmp_path / "b.safetensors"))
+    with safe_open(tmp_path / "b.safetensors", "pt") as file:
+        told = file.metadata()
+    assert (told["network"], told["size"], told["seed"], told["steps"]) == (
+        "paint", "64x64", "1", "5",
+    )  # fmt: skip
+    assert float(told["psnr"]) == pytest.approx(one.score.psnr, abs=0.01)
+    assert told["hash"] == one.score.hash

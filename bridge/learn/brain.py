@@ -14,30 +14,29 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from bridge import Refusal, __version__
-from bridge.learn.learner import Learner
+from bridge.learn.life import Life
 
 FORMAT = "first-light-brain-1"
 
 
-def save(learner: Learner, path: str) -> None:
-    """Write the living weights to `path`. Raises Refusal when that cannot be."""
-    score, running = learner.score, learner.running
+def save(life: Life, path: str) -> None:
+    """Write a network's weights to `path`. Raises Refusal when that cannot be."""
     metadata = {
         "format": FORMAT,
         "version": __version__,
-        "network": running.name,
-        "size": running.size,
-        "seed": str(score.seed),
-        "steps": str(score.learnt),
-        "hash": score.hash,
-        "psnr": f"{score.psnr:.2f}",
+        "network": life.name,
+        "size": f"{life.size[0]}x{life.size[1]}",
+        "seed": str(life.seed),
+        "steps": str(life.learnt),
+        "hash": life.hash,
+        "psnr": f"{life.psnr:.2f}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     place = Path(path).expanduser()
     beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        save_file(learner.weights.state(), beside, metadata)
+        save_file(life.weights.state(), beside, metadata)
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, place)
@@ -50,9 +49,9 @@ def save(learner: Learner, path: str) -> None:
         ) from problem
 
 
-def load(learner: Learner, path: str) -> None:
-    """Let `learner` go on with the weights in `path`. Raises Refusal, changing nothing, when it
-    is no brain or one of another network or shape."""
+def load(life: Life, path: str) -> None:
+    """Let `life` go on with the weights in `path`. Raises Refusal, changing nothing, when it is
+    no brain or one of another network or shape."""
     try:
         with safe_open(Path(path).expanduser(), "pt") as file:
             metadata = file.metadata() or {}
@@ -62,22 +61,20 @@ def load(learner: Learner, path: str) -> None:
             f"--brain {path}: cannot be read as a brain ({_reason(problem)});"
             " choose a file that First Light saved."
         ) from problem
-    _check(learner, path, metadata, state)
-    learner.weights.load(state)
-    learner.begin_from_here(int(metadata.get("seed", 0)))
+    _check(life, path, metadata, state)
+    life.weights.load(state)
+    life.begin_from_here(int(metadata.get("seed", 0)))
 
 
-def _check(
-    learner: Learner, path: str, metadata: dict[str, str], state: dict[str, torch.Tensor]
-) -> None:
+def _check(life: Life, path: str, metadata: dict[str, str], state: dict[str, torch.Tensor]) -> None:
     if metadata.get("format") != FORMAT:
         raise Refusal(f"--brain {path}: is not one of ours; choose a file that First Light saved.")
-    wanted = dict(zip(learner.weights.names, learner.weights.shapes, strict=True))
+    wanted = dict(zip(life.weights.names, life.weights.shapes, strict=True))
     network, size = metadata.get("network", "?"), metadata.get("size", "?")
-    if network != learner.running.name or {n: t.shape for n, t in state.items()} != wanted:
+    if network != life.name or {n: t.shape for n, t in state.items()} != wanted:
         raise Refusal(
-            f"--brain {path}: is a {network} of {size}, and this is a {learner.running.name} of"
-            f" {learner.running.size}; open it with --net {network} --size {size}."
+            f"--brain {path}: is a {network} of {size}, and this is a {life.name} of"
+            f" {life.size[0]}x{life.size[1]}; open it with --net {network} --size {size}."
         )
     if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
         raise Refusal(f"--brain {path}: holds numbers that are not finite; choose another.")

@@ -3,29 +3,35 @@
 `look` is one forward pass and keeps its graph; the picture it gives can leave at once. `learn`
 is the backward pass of that same forward, so that the picture costs no pass of its own, and then
 as many further steps on the same frame as the knobs and the time allow. Everything runs on the
-frame thread. What is measured is measured before the frame has been learnt from.
+frame thread, but for the drawing of a network that is switched to, which has a thread of its own.
+What is measured is measured before the frame has been learnt from.
 """
 
 import math
+import random
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from bridge import nets
+from bridge import Refusal, nets
 from bridge.frame import Frame
-from bridge.learn import image
+from bridge.learn import image, tuning
+from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.optimiser import Optimiser
+from bridge.learn.sight import Sight
 from bridge.learn.weights import Weights
-from bridge.nets import layers
 from bridge.params import Param, Reading, trigger
 
 MOST_DB = 99.0  # what a perfect picture reads as
 FULL = 2.0  # the range of a pixel, -1 to 1: the peak that dB are measured from
 PATIENCE = 30  # steps in a row that may be lost before the network begins again
 HOPELESS = -20.0  # dB: ten times out of range, black and white noise with a long way back
+GRAIN = 1 << 16  # numbers of noise beyond a frame's own, from which each frame begins elsewhere
 
 
 class Score:
@@ -41,9 +47,12 @@ class Score:
 
 
 class Running:
-    """What the network says of itself under /net."""
+    """Which network runs, and what it says of itself under /net."""
 
-    name = Reading("", doc="the network that runs")
+    name = Param(
+        "paint", choices=nets.NAMES,
+        doc="the network: another wakes up blank, or as it was when it last ran",
+    )  # fmt: skip
     size = Reading("", doc="width x height of the picture it makes")
     weights = Reading(0, doc="how many numbers it has learnt in")
 
@@ -52,7 +61,9 @@ class Learner:
     """A network, and how it changes.
 
     size is (width, height) in pixels; dtype the precision it computes in (the weights' master is
-    always float32). Raises Refusal for a network or size that cannot be.
+    always float32). With `waits`, a network that is switched to is drawn at once, and everything
+    is as the frame's number says; without, beside the frames. Raises Refusal for a network or
+    size that cannot be.
     """
 
     on = Param(True, doc="learn from what is seen; off, not one weight moves")
@@ -64,6 +75,14 @@ class Learner:
         0.0, min=0.0, max=100.0, unit="ms",
         doc="most time to spend on a frame's steps after the first; 0 = until the next is due",
     )  # fmt: skip
+    noise = Param(
+        0.0, min=0.0, max=1.0,
+        doc="noise over what the network looks at, which it is to take away: softer, calmer",
+    )  # fmt: skip
+    mask = Param(
+        0.0, min=0.0, max=0.95,
+        doc="share of patches hidden from the network, which it is to fill in: it guesses",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -74,22 +93,39 @@ class Learner:
         dtype: torch.dtype = torch.float32,
         seed: int = 0,
         fit: image.Fit = "stretch",
+        waits: bool = True,
     ) -> None:
-        self.size, self.fit = size, fit
+        self.size, self.fit, self.waits = size, fit, waits
         self.device, self.dtype = torch.device(device), dtype
-        self.net = nets.build(name, size).to(self.device)
-        self.weights = Weights(self.net, dtype)
-        self.optimiser = Optimiser(self.weights)
-        self.losses = Losses()
-        self.score = Score()
-        self.running = Running()
-        self.running.name, self.running.size = name, f"{size[0]}x{size[1]}"
-        self.running.weights = sum(self.weights.lengths)
+        self.chance = torch.Generator(self.device).manual_seed(seed)
+        self._dice = random.Random(seed)
+        self._grain: Tensor | None = None
+        self.played = nets.knobs(self.chance)
+        self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
+        self.score, self.running = Score(), Running()
+        self.running.size = f"{size[0]}x{size[1]}"
+        self.prepare: Callable[[Life], None] = lambda life: None
         self._seed = seed
         self._blank_asked = False
+        self.trouble = ""  # why another network could not be had
+        self._drawing: threading.Thread | None = None
+        self._coming: Life | Exception
         self._stuck = 0  # steps in a row that were lost
         self._pace = 0.0  # seconds that a further step takes, smoothed
-        self._begin(seed)
+        self.last: Tensor | None = None  # the last picture, as it was sent
+        self.lives: dict[str, Life] = {}
+        self.running.name = name
+        self._live(self._drawn(name))
+
+    @property
+    def net(self) -> nets.Network:
+        """The network that runs."""
+        return self.life.net
+
+    @property
+    def weights(self) -> Weights:
+        """Its weights."""
+        return self.life.weights
 
     @trigger("begin again: a fresh random network, from the next seed")
     def blank(self) -> None:
@@ -100,26 +136,81 @@ class Learner:
     def _begin_next(self) -> None:
         self._blank_asked = False
         self._seed += 1
-        self._begin(self._seed)
+        self.life.blank(self._seed)
+        self.announce()
 
-    def _begin(self, seed: int) -> None:
-        fresh = nets.build(self.running.name, self.size)
-        layers.blank(fresh, torch.Generator().manual_seed(seed))
-        self.weights.take(fresh)
-        self.begin_from_here(seed)
+    def _drawn(self, name: str) -> Life:
+        life = Life(name, self.size, self.played, self.device, self.dtype, self._seed)
+        self.prepare(life)
+        return life
 
-    def begin_from_here(self, seed: int) -> None:
-        """Take the weights as they are for a beginning: no moments, no steps, a new hash."""
-        self.optimiser.begin()
-        self.score.seed, self.score.hash, self.score.learnt = seed, self.weights.hash(), 0
-        self._seed = seed
+    def _live(self, life: Life) -> None:
+        """Go on with another network, from the next look."""
+        self.life = self.lives[life.name] = life
+        for kind, knobs in self.played.items():
+            knobs.used = kind in life.net.plays
+        self.announce()
+
+    def announce(self) -> None:
+        """Publish whose beginning this was; whoever gives the life other weights calls it."""
+        life, score = self.life, self.score
+        score.seed, score.hash, score.learnt = life.seed, life.hash, life.learnt
+        self.running.weights = sum(life.weights.lengths)
+        self._seed = life.seed
         self._stuck = 0
         self._y: Tensor | None = None
 
+    # Another network
+
+    def _follow(self) -> None:
+        """See to it that the network runs whose name the knob says, without a lost picture.
+
+        One that has run is there at once; another is drawn on a thread beside the frames, and
+        taken when it is ready. Where it cannot be, the knob goes back and `trouble` says why.
+        """
+        name = self.running.name
+        if name in self.lives:
+            self._live(self.lives[name])
+        elif self.waits:
+            self._live(self._drawn(name))
+        elif self._drawing is None:
+            self._drawing = threading.Thread(target=self._draw, args=(name,), daemon=True)
+            with tuning.roaming():
+                self._drawing.start()
+        elif not self._drawing.is_alive():
+            self._drawing = None
+            self._take(self._coming)
+
+    def _draw(self, name: str) -> None:
+        torch.set_num_threads(1)  # of this thread; the frame thread's keep their cores
+        try:
+            self._coming = self._drawn(name)
+        except (Refusal, RuntimeError, OSError, MemoryError) as problem:
+            self._coming = problem
+
+    def _take(self, coming: Life | Exception) -> None:
+        if isinstance(coming, Life):
+            self.lives[coming.name] = coming  # the hand may have moved on; it is there for later
+            self.trouble = ""
+        else:
+            self.trouble = f"/net/name {self.running.name}: {coming}"
+            self.running.name = self.life.name
+
+    # See, look, learn
+
     def see(self, frame: Frame) -> Tensor:
-        """The frame as the network takes it: (1, 3·p·p, H/p, W/p) in [-1, 1], on the device."""
+        """The frame as the network is to give it back: (1, 3·p·p, H/p, W/p) in [-1, 1], on the
+        device. While Sight rests, uint8 pixels become patches in one copy."""
+        if self.running.name != self.life.name:
+            self._follow()
         pixels = image.fit(image.upload(frame, self.device), self.size, self.fit)
-        return image.to_patches(pixels, self.net.patch, self.dtype)
+        if self.sight.rests:
+            return image.to_patches(pixels, self.life.net.patch, self.dtype)
+        last = self.last if self.sight.feedback > 0 else None
+        seen = self.sight.treat(
+            image.to_planes(pixels), None if last is None else image.to_planes(last)
+        )
+        return image.patches(seen, self.life.net.patch, self.dtype)
 
     def look(self, x: Tensor) -> Tensor:
         """The network's picture of `x` through its weights as they are: (H, W, 4) uint8, BGRA.
@@ -137,69 +228,109 @@ class Learner:
             picture = self._pass(x)
         if picture is None:
             raise FloatingPointError("the network gives no finite picture of this frame")
+        self.last = picture
         return picture
 
     def _pass(self, x: Tensor) -> Tensor | None:
         """Look, measure, and keep the graph if it will be learnt from."""
-        with torch.set_grad_enabled(self._learns()):
-            y, penalty = self.net(x)
-        self._x, self._y, self._penalty = x, y, penalty
-        shown = y.detach()
-        self._error = shown - x
-        mean_square = _mean_square(self._error)
-        loss = self.losses.value(self._error, mean_square)
+        self._x, self._looked_at = x, self._spoilt(x)
+        self._forward(self._learns())
+        assert self._y is not None
         # The one wait for the device in a frame: what is sent must be known to be a picture.
-        wrong, wrong_by = float(loss), float(mean_square)
-        if not (math.isfinite(wrong) and math.isfinite(wrong_by)):
+        wrong_by = float(self._mean_square)
+        if not math.isfinite(wrong_by):
             return None
-        self.score.loss, self.score.psnr = wrong, _decibels(wrong_by)
-        return image.quantise(shown, self.net.patch)
+        self.score.psnr = self.life.psnr = _decibels(wrong_by)
+        return image.quantise(self._y.detach(), self.life.net.patch)
+
+    def _forward(self, kept: bool) -> None:
+        with torch.set_grad_enabled(kept):
+            self._y, self._penalty = self.life.net(self._looked_at)
+        self._error = self._y.detach() - self._x
+        self._mean_square = _mean_square(self._error)
+
+    def _spoilt(self, x: Tensor) -> Tensor:
+        """What the network looks at: `x` under noise, with patches missing."""
+        if self.noise > 0:
+            x = x + self.noise * self._some_grain(x)
+        if self.mask > 0:
+            _, _, rows, columns = x.shape
+            drawn = torch.rand((1, 1, rows, columns), generator=self.chance, device=self.device)
+            x = x * (drawn >= self.mask).to(x.dtype)
+        return x
+
+    def _some_grain(self, x: Tensor) -> Tensor:
+        """Noise of deviation 1, of x's shape: drawn once, and begun elsewhere in each frame,
+        because drawing it costs a millisecond a frame."""
+        count = x.numel()
+        if self._grain is None or len(self._grain) < count + GRAIN:
+            grain = torch.randn(count + GRAIN, generator=self.chance, device=self.device)
+            self._grain = grain.to(self.dtype)
+        begin = self._dice.randrange(GRAIN)
+        batch, channels, rows, columns = x.shape
+        grain = self._grain[begin : begin + count].view(batch, rows, columns, channels)
+        return grain.permute(0, 3, 1, 2)
 
     def learn(self, until: float | None = None) -> int:
-        """Learn from the frame last looked at, once; answers how many steps were taken.
+        """Judge the picture last looked at, and learn from it, once; answers how many steps were
+        taken.
 
         Further steps, up to `steps`, are taken while they would end before `until` (on the
         `perf_counter` clock) and within the budget; with neither, all of them.
         """
-        if self._y is None or not self._learns():
+        if self._y is None:
             return 0
         begun = time.perf_counter()
+        pull = self._judge(publish=True)
+        done = 0
+        if self._learns():
+            self._step(pull)
+            done = 1
         if until is not None and self.budget > 0:
             until = min(until, begun + self.budget / 1e3)
-        self._step()
-        done = 1
-        while done < self.steps and self._fits(until):
+        while 0 < done < self.steps and self._fits(until):
             start = time.perf_counter()
-            self._again()
-            self._step()
+            self._forward(True)
+            self._step(self._judge(publish=False))
             done += 1
             self._pace += 0.2 * (time.perf_counter() - start - self._pace)
         self._y = None  # the graph is spent
         return done
 
+    def _judge(self, publish: bool) -> Tensor:
+        """The gradient of the loss with respect to the picture."""
+        assert self._y is not None
+        value, pull = self.losses.judge(
+            self._y.detach(), self._x, self._error, self._mean_square, self.life.net.patch
+        )
+        if publish:
+            if isinstance(self._penalty, Tensor):
+                value = value + self._penalty.detach()
+            self.score.loss = float(value)
+        return pull
+
     def _fits(self, until: float | None) -> bool:
         return until is None or time.perf_counter() + self._pace <= until
 
     def _learns(self) -> bool:
-        return self.on and self.steps > 0 and bool(self.weights.lengths)
+        return self.on and self.steps > 0 and bool(self.life.weights.lengths)
 
-    def _again(self) -> None:
-        """The forward pass of a further step on the same frame."""
-        self._y, self._penalty = self.net(self._x)
-        self._error = self._y.detach() - self._x
-
-    def _step(self) -> None:
+    def _step(self, pull: Tensor) -> None:
         assert self._y is not None
+        life = self.life
         outputs: list[Tensor] = [self._y]
-        pulls: list[Tensor | None] = [self.losses.gradient(self._error)]
+        pulls: list[Tensor | None] = [pull]
         if isinstance(self._penalty, Tensor):
             outputs.append(self._penalty)
             pulls.append(None)
-        self.weights.gather(torch.autograd.grad(outputs, self.weights.tensors, pulls))
-        norm = float(self.optimiser.step())
+        # Unused: a path that a knob has shut.
+        gradients = torch.autograd.grad(outputs, life.weights.tensors, pulls, allow_unused=True)
+        self.weights.gather(gradients)
+        norm = float(self.optimiser.step(life.weights, life.moments))
         if math.isfinite(norm):
             self.score.gradient = norm
-            self.score.learnt += 1
+            life.learnt += 1
+            self.score.learnt = life.learnt
         else:
             self.score.nonfinite += 1
         lost = not math.isfinite(norm) or self.score.psnr < HOPELESS
@@ -208,10 +339,12 @@ class Learner:
     def knobs(self) -> list[tuple[str, Any]]:
         """What to add to the address space: pairs of group and owner."""
         return [
+            ("/see", self.sight),
             ("/learn", self),
             ("/learn", self.optimiser),
             ("/learn", self.losses),
             ("/net", self.running),
+            *(("/net", knobs) for knobs in self.played.values()),
             ("/stats", self.score),
         ]
 
