@@ -93,7 +93,11 @@ def bench_parser() -> argparse.ArgumentParser:
     what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
 pictures. learn: dB from blank, bursts. looks: a contact sheet"
     parser.add_argument(
-        "what", nargs="?", choices=("speed", "live", "learn", "looks"), default="speed", help=what
+        "what",
+        nargs="?",
+        choices=("speed", "live", "learn", "knobs", "looks"),
+        default="speed",
+        help=what,
     )
     add = parser.add_argument
     add("--in", dest="sources", metavar="ADDRESS", action="append", help="the frames; repeatable")
