@@ -19,6 +19,7 @@ from bridge import Refusal, __version__, config
 COMMANDS = {
     "run": "play: receive, learn, send (what happens when no command is named)",
     "params": "list every knob and reading, with its OSC address",
+    "devices": "list what can be opened here, and what cannot, why, and what mends it",
     "bench": "measure this machine: speed, live, learn, looks",
 }
 EXAMPLES = """examples:
@@ -55,7 +56,8 @@ def run_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"firstlight {__version__}")
     add = parser.add_argument
-    frames = "where frames come from: file:MOVIE, stills:FOLDER, pattern: (built in, the default)"
+    frames = "where frames come from: file:MOVIE, stills:FOLDER, camera: (also camera:NAME, \
+camera:0@1280x720), pattern: (built in, the default)"
     add("--in", dest="source", metavar="ADDRESS", help=frames)
     pictures = "where pictures go: file:NAME.mp4, file:NAME.mkv (lossless), stills:FOLDER, none:"
     add("--out", dest="sinks", metavar="ADDRESS", action="append", help=pictures + "; repeatable")
@@ -86,6 +88,11 @@ def params_parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="as JSON")
     form.add_argument("--markdown", action="store_true", help="as the README's tables")
     return parser
+
+
+def devices_parser() -> argparse.ArgumentParser:
+    what = f"{COMMANDS['devices']}; attach it to a report of a bug"
+    return argparse.ArgumentParser(prog="firstlight devices", description=what)
 
 
 def bench_parser() -> argparse.ArgumentParser:
@@ -170,11 +177,19 @@ def params(options: argparse.Namespace) -> None:
         print(tables.plain(space))
 
 
+def devices(_options: argparse.Namespace) -> None:
+    from bridge.devices import tell
+
+    tell()
+
+
 def bench(options: argparse.Namespace) -> None:
     import importlib
 
     importlib.import_module(f"bridge.bench.{options.what}").main(options)
 
 
-PARSERS = {"run": run_parser, "params": params_parser, "bench": bench_parser}
-RUNNERS = {"run": run, "params": params, "bench": bench}
+PARSERS = {
+    "run": run_parser, "params": params_parser, "devices": devices_parser, "bench": bench_parser,
+}  # fmt: skip
+RUNNERS = {"run": run, "params": params, "devices": devices, "bench": bench}

@@ -13,7 +13,7 @@ FLOORS = [
     {"frame", "patterns", "params", "space", "config", "tables"},
     {"video", "nets", "control"},
     {"learn"},
-    {"engine", "bench"},
+    {"engine", "bench", "devices"},
     {"play", "show", "cli", "__main__"},
 ]
 SAME_FLOOR = {  # the exceptions, each with its reason
@@ -36,6 +36,7 @@ NO_TORCH = {
     "config",
     "tables",
     "cli",
+    "devices",
     "show",
     "control",
     "video",

@@ -1,9 +1,9 @@
 """Frames in and out: one module is one transport is one address scheme.
 
 An address is split at its first colon: `file:clip.mp4`, `pattern:`, `stills:out`. A module of
-that name in this folder gives a `Receiver`, a `Sender`, or both, with the constructors below.
-A transport that cannot work here raises ImportError naming what to install; an address that
-cannot be opened raises `Refusal`.
+that name in this folder gives a `Receiver`, a `Sender`, or both, with the constructors below,
+and a `discover` if it can see by itself what there is to open. A transport that cannot work here
+raises ImportError naming what to install; an address that cannot be opened raises `Refusal`.
 """
 
 import difflib
@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from bridge import Refusal
 from bridge.frame import Frame
 
-RECEIVERS = ("file", "stills", "pattern")
+RECEIVERS = ("file", "stills", "camera", "pattern")
 SENDERS = ("file", "stills", "none")
+DISCOVERERS = ("pattern", "camera")  # the others open what is on a disk, by its path
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,15 @@ def open_sender(address: str, *, live: bool, rate: float) -> Sender:
     module, rest = _transport(address, SENDERS, "--out")
     sender: Sender = module.Sender(rest, live=live, rate=rate)
     return sender
+
+
+def discover(scheme: str, timeout: float) -> list[str]:
+    """The addresses that `scheme`, one of DISCOVERERS, sees to open within `timeout` seconds.
+
+    Raises Refusal where it cannot see, saying what to do, or ImportError.
+    """
+    found: list[str] = importlib.import_module(f"bridge.video.{scheme}").discover(timeout)
+    return found
 
 
 def _transport(address: str, schemes: tuple[str, ...], option: str) -> tuple[Any, str]:

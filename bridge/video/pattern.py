@@ -24,6 +24,10 @@ SIDES = 16, 4096  # the least and the most
 SCENES: tuple[type[Scene], ...] = (Dawn, Ink, Petals, Sea, Cloth, Rain)
 
 
+def discover(timeout: float) -> list[str]:  # noqa: ARG001  (it is always there)
+    return ["pattern:"]
+
+
 class Pattern:
     """The frames by their number, for one size."""
 

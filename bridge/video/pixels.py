@@ -1,6 +1,6 @@
 """What a decoder gives, as pixels: packed BGRA, upright, contiguous.
 
-Used on the decoding threads of `file` and `stills`; numpy comes out.
+Used on the decoding threads of `file`, `stills` and `camera`; numpy comes out.
 """
 
 from typing import Any

@@ -1,0 +1,281 @@
+"""`firstlight devices`: what can be opened here, what cannot and why, and what mends it.
+
+It is what people attach to a report of a bug. Each line is said as soon as it is known, and what
+is slow to ask comes last: torch takes seconds to load. Nothing that is asked may end it, so that
+av and torch, either of which may be what is broken, are loaded only when their turn comes.
+"""
+
+import contextlib
+import glob
+import importlib
+import importlib.metadata
+import io
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from bridge import Refusal, __version__, video
+from bridge.config import Config
+
+FAULTS = (ImportError, OSError, ValueError, RuntimeError, AttributeError, Refusal)
+PACKAGES = ("torch", "av", "numpy", "python-osc", "safetensors", "rich")
+NEEDED = {"torch": "torch>=2.9,<2.14", "av": "av>=17"}
+TIMEOUT = 2.0  # seconds given to a transport to see what there is
+PATIENCE = 10.0  # seconds given to a card's driver, which may have to wake it up
+WIDTH = 98
+ENCODERS = {  # sink: the encoder that it needs, and what it makes
+    "file:NAME.mp4": ("libx264", "H.264, plays everywhere"),
+    "file:NAME.mkv": ("ffv1", "FFV1, lossless"),
+    "stills:FOLDER": ("png", "numbered PNGs"),
+}
+SEEN = {"pattern": "six built-in scenes", "camera": "a camera, number {}"}
+LATER = {"spout": ("win32", "Windows"), "syphon": ("darwin", "macOS"), "ndi": ("", "")}
+NVIDIA, DISPLAY = "0x10de", "0x03"  # a PCI device's vendor; how the class of a graphics card begins
+ASK_NVIDIA = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
+
+
+class Row(NamedTuple):
+    mark: str  # ok, no, or ? for what could not be found out
+    what: str
+    text: str
+    run: str = ""  # the command that mends it
+
+    def __str__(self) -> str:
+        head, indent = f"  {self.mark:<3} {self.what:<16} ", " " * 23
+        lines = textwrap.fill(
+            self.text, WIDTH, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False
+        )
+        # A command is never wrapped: it is there to be copied.
+        return f"{lines}\n{indent}run: {self.run}" if self.run else lines
+
+
+def tell(say: Callable[[str], object] | None = None) -> None:
+    """Say all there is to say, line by line, on standard output unless told otherwise."""
+    say = say or _print
+    for title, rows in SECTIONS:
+        say(f"\n{title}" if rows is not _versions else title)
+        try:
+            for row in rows():
+                say(str(row))
+        except BrokenPipeError:  # nobody listens any more: `firstlight devices | head`
+            raise
+        except FAULTS as problem:
+            say(str(_refused("", problem)))
+
+
+def _print(line: str) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a camera's name may be in any script
+        sys.stdout.reconfigure(errors="replace")
+    print(line, flush=True)
+
+
+def _refused(what: str, problem: Exception) -> Row:
+    """What cannot be had, in the problem's own words; or what could not even be found out."""
+    text, _, run = str(problem).partition(" run: ")
+    if isinstance(problem, (Refusal, ImportError)):
+        return Row("no", what, text.rstrip(";"), run)
+    return Row("?", what, f"could not be found out ({text or type(problem).__name__})")
+
+
+# The sections
+
+
+def _versions() -> Iterator[Row]:
+    yield Row("ok", "system", _system())
+    yield Row("ok", "python", f"{platform.python_version()}, {_at_home(sys.executable)}")
+    for package in PACKAGES:
+        try:
+            yield Row("ok", package, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Row("no", package, "not installed", _pip(f"install {package}"))
+
+
+def _sources() -> Iterator[Row]:
+    av = _loaded("av")
+    yield Row("ok", "file:MOVIE", f"any movie that FFmpeg {av.ffmpeg_version_info} reads")
+    yield Row("ok", "stills:FOLDER", "the pictures of a folder")
+    for scheme in video.DISCOVERERS:
+        try:
+            found = video.discover(scheme, TIMEOUT)
+        except FAULTS as problem:
+            yield _refused(f"{scheme}:", problem)
+            continue
+        for number, address in enumerate(found):
+            yield Row("ok", address, SEEN.get(scheme, "").format(number))
+        if not found:
+            yield Row("no", f"{scheme}:", "none is seen; plug one in, or start one, and look again")
+
+
+def _sinks() -> Iterator[Row]:
+    yield Row("ok", "none:", "nowhere (the default)")
+    av = _loaded("av")
+    for sink, (encoder, makes) in ENCODERS.items():
+        try:
+            av.codec.Codec(encoder, "w")
+            yield Row("ok", sink, f"{makes} ({encoder})")
+        except ValueError:
+            mend = _pip('install --force-reinstall --only-binary av "av>=17"')
+            yield Row("no", sink, f"this av has no {encoder}; its own wheels have it", mend)
+
+
+def _absent() -> Iterator[Row]:
+    for scheme, (system, name) in LATER.items():
+        if scheme not in video.RECEIVERS:
+            elsewhere = f"{name} only, and " if system not in ("", sys.platform) else ""
+            text = f"{elsewhere}this version of First Light does not have it yet"
+            yield Row("no", f"{scheme}:", text)
+    yield Row("", "", "A virtual camera, such as OBS's, is seen as a camera.")
+
+
+def _control() -> Iterator[Row]:
+    # What a show opens, opened: the server itself knows why it cannot.
+    server = importlib.import_module("bridge.control.server")
+    space = importlib.import_module("bridge.space").AddressSpace()
+    port = Config().osc
+    try:
+        server.OscServer(space, port=port).close()
+        yield Row("ok", "OSC in", f"UDP port {port} is free")
+    except Refusal as problem:
+        yield Row("no", "OSC in", str(problem).removeprefix(f"--osc {port}: "))
+
+
+def _computing() -> Iterator[Row]:
+    yield Row("ok", "processor", f"{_processor()}, {os.cpu_count()} logical processors")
+    cards = nvidia()
+    yield from (Row("ok", "card", card) for card in cards)
+    if not cards and nvidia_on_the_bus():
+        text = "an NVIDIA card is here, but not its driver; install NVIDIA's driver for this system"
+        yield Row("no", "card", text)
+    torch = _loaded("torch")
+    yield Row("ok", "torch", f"{torch.__version__}, built for {_built_for(torch)}")
+    yield from _cuda(torch, cards)
+    if sys.platform == "darwin":
+        there = torch.backends.mps.is_available()
+        text = "Apple's GPU" if there else "torch finds no Apple GPU that it can compute on"
+        yield Row("ok" if there else "no", "mps", text)
+    tuning = importlib.import_module("bridge.learn.tuning")
+    counts = " or ".join(map(str, tuning.thread_choices()))
+    kind = torch.backends.cpu.get_cpu_capability()
+    yield Row("ok", "cpu", f"{kind}; a show takes {counts} threads, whichever is faster")
+    device = tuning.pick_device("auto").type
+    yield Row("ok", "in short", f"First Light computes on {device} here, unless told otherwise")
+
+
+SECTIONS: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
+    (f"First Light {__version__}", _versions),
+    ("sources: --in ADDRESS", _sources),
+    ("sinks: --out ADDRESS", _sinks),
+    ("not here", _absent),
+    ("control", _control),
+    ("computing", _computing),
+)
+
+
+# Finding out
+
+
+def _loaded(package: str) -> Any:
+    """A package that may be broken. Raises Refusal with the command that installs it anew."""
+    try:
+        return importlib.import_module(package)
+    except (ImportError, OSError) as problem:  # OSError: a DLL that is not there
+        mend = _pip(f'install --force-reinstall "{NEEDED.get(package, package)}"')
+        first = "; install Microsoft's Visual C++ Redistributable, and if that is not it"
+        why = f"({problem}){first if sys.platform == 'win32' else ''}"
+        raise Refusal(f"{package} cannot be loaded {why}; run: {mend}") from problem
+
+
+def nvidia() -> list[str]:
+    """NVIDIA's cards as their driver tells them, without torch."""
+    try:
+        asked = subprocess.run(
+            ASK_NVIDIA, capture_output=True, text=True, timeout=PATIENCE, check=True
+        )
+        return [", driver ".join(line.rsplit(", ", 1)) for line in asked.stdout.splitlines()]
+    except (OSError, subprocess.SubprocessError):
+        pass
+    cards = []
+    for path in sorted(glob.glob("/proc/driver/nvidia/gpus/*/information")):
+        with open(path) as file:
+            cards += [line.partition(":")[2].strip() for line in file if line.startswith("Model")]
+    return cards
+
+
+def nvidia_on_the_bus(devices: str = "/sys/bus/pci/devices") -> bool:
+    """Whether Linux sees an NVIDIA card, driver or not."""
+    for vendor in glob.glob(f"{devices}/*/vendor"):
+        with open(vendor) as file, open(f"{os.path.dirname(vendor)}/class") as kind:
+            if file.read().strip() == NVIDIA and kind.read().startswith(DISPLAY):
+                return True
+    return False
+
+
+def _built_for(torch: Any) -> str:
+    if torch.version.cuda:
+        return f"CUDA {torch.version.cuda}"
+    if getattr(torch.version, "hip", None):
+        return f"ROCm {torch.version.hip}"
+    return "Apple's GPU and the processor" if sys.platform == "darwin" else "the processor only"
+
+
+def _cuda(torch: Any, cards: list[str]) -> Iterator[Row]:
+    with warnings.catch_warnings(record=True) as said:  # torch warns of a driver that is too old
+        warnings.simplefilter("always")
+        there = torch.cuda.is_available()
+    if there:
+        for number in range(torch.cuda.device_count()):
+            card = torch.cuda.get_device_properties(number)
+            memory = f"{card.total_memory / 2**30:.0f} GiB"
+            yield Row("ok", f"cuda:{number}", f"{card.name}, {memory}")
+    elif cards and not torch.version.cuda:
+        mend = _pip(f'install --force-reinstall "{NEEDED["torch"]}" --index-url ADDRESS')
+        text = (
+            "there is an NVIDIA card, but this torch computes on the processor only; install the "
+            'one for the card, with the CUDA address that pytorch.org shows under "Get Started"'
+        )
+        yield Row("no", "cuda", text, mend)
+    elif cards:
+        why = f" ({said[0].message})" if said else ""
+        yield Row("no", "cuda", f"torch cannot use the card; update NVIDIA's driver{why}")
+
+
+def _system() -> str:
+    if sys.platform != "linux":
+        return platform.platform()
+    name = "an unnamed Linux"
+    with contextlib.suppress(OSError):
+        name = platform.freedesktop_os_release().get("PRETTY_NAME", name)
+    return f"{name}, kernel {platform.release()}, {platform.machine()}"
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo") as file:
+            names = [line.partition(":")[2].strip() for line in file if "model name" in line]
+        return names[0] if names else platform.machine()
+    if sys.platform == "darwin":
+        ask = ("sysctl", "-n", "machdep.cpu.brand_string")
+        return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def _pip(words: str) -> str:
+    """A pip command for the very Python that runs this: there is often another one."""
+    if sys.platform != "win32":
+        return f"{shlex.quote(sys.executable)} -m pip {words}"
+    python = (
+        f'& "{sys.executable}"' if " " in sys.executable else sys.executable
+    )  # PowerShell's way
+    return f"{python} -m pip {words}"
+
+
+def _at_home(path: str) -> str:
+    """A path without the user's name in it."""
+    home = os.path.expanduser("~")
+    return f"~{path[len(home) :]}" if home != "/" and path.startswith(home + os.sep) else path
