@@ -1,6 +1,7 @@
 """The learner: seeing, looking, learning."""
 
 import math
+import threading
 import time
 
 import pytest
@@ -12,6 +13,8 @@ from bridge.learn import image, losses
 from bridge.learn.learner import Learner
 from bridge.learn.losses import Losses
 from bridge.learn.optimiser import SCALE
+from bridge.nets.ghost import Detail
+from bridge.params import Param
 
 SIZE = 64, 64
 LEARNING = [name for name in nets.NAMES if name != "through"]
@@ -287,12 +290,12 @@ def test_it_comes_back_from_the_worst_that_hands_can_do(name, dtype):
 
 
 def test_every_fader_at_its_ends_leaves_it_finite():
-    one = learner()
+    one = learner("ghost")
     faders = [
         (owner, name, end)
-        for owner in (one, one.optimiser, one.losses)
+        for _, owner in one.knobs()
         for name, declared in vars(type(owner)).items()
-        if getattr(declared, "kind", "") == "float" and name != "budget"
+        if isinstance(declared, Param) and declared.kind == "float" and name != "budget"
         for end in (declared.min, declared.max)
     ]
     for owner, name, end in faders:
@@ -332,3 +335,186 @@ def test_it_learns_on_mps_as_on_the_cpu(name):
     there = play(learner(name, device="mps"), 60)
     here = play(learner(name), 60)
     assert there[-1] == pytest.approx(here[-1], abs=1.0)
+
+
+def test_noise_is_over_what_the_network_looks_at_and_not_over_what_it_is_to_give_back():
+    one = learner()
+    x = one.see(frame())
+    clean = one.look(x)
+    one.noise = 0.5
+    assert not torch.equal(one.look(x), clean)
+    assert torch.equal(one._x, x)
+    assert float((one._looked_at - x).std()) == pytest.approx(0.5, rel=0.05)
+
+
+def test_noise_is_another_in_each_frame():
+    one = learner()
+    one.noise = 0.5
+    x = one.see(frame())
+    assert not torch.equal(one._spoilt(x), one._spoilt(x))
+
+
+def test_a_mask_hides_whole_patches():
+    one = learner()
+    one.mask = 0.5
+    x = torch.ones(1, 192, 40, 40)
+    hidden = one._spoilt(x)
+    assert set(hidden.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(hidden.amin(1), hidden.amax(1))
+    assert float(hidden.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_network_learns_to_fill_in_what_is_hidden():
+    one = learner()
+    one.mask = 0.3
+    assert play(one, 120)[-1] > 18
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"noise": 0.4}, {"mask": 0.4}, {"code": "noise"}, {"code": "kl"}]
+)
+def test_the_same_seed_is_the_same_chance(knobs):
+    def curve():
+        one = learner()
+        for name, value in knobs.items():
+            if name == "code":
+                setattr(one.net.code.knobs, value, 0.1)
+            else:
+                setattr(one, name, value)
+        return play(one, 6)
+
+    assert curve() == curve()
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_variational_network_learns_too(name):
+    one = learner(name)
+    one.net.code.knobs.kl = 1e-4
+    curve = play(one, 120)
+    assert curve[-1] > 18
+    assert one.score.loss > 0
+
+
+def test_the_penalty_is_part_of_the_published_loss():
+    one, other = learner(), learner()
+    one.net.code.knobs.kl = 10.0
+    for each in (one, other):
+        each.on = False
+        each.look(each.see(frame()))
+        each.learn()
+    assert one.score.loss > other.score.loss + 10
+
+
+def test_the_gate_costs_likeness_and_gives_it_back():
+    one = learner()
+    open_ = play(one, 90)[-1]
+    one.net.code.knobs.gate = 0.1
+    shut = play(one, 30)[-1]
+    one.net.code.knobs.gate = 1.0
+    assert shut < open_ - 3
+    assert play(one, 60)[-1] > open_ - 2
+
+
+def test_detail_leads_from_memory_to_presence():
+    def last(detail):
+        one = learner("ghost")
+        one.played[Detail].detail = detail
+        return play(one, 60, drift=0.8)[-1]  # a picture that moves on before it is learnt by heart
+
+    assert last(1.0) > last(0.0) + 1
+
+
+# Another network while it runs
+
+
+def test_another_network_wakes_up_blank():
+    one = learner("paint", seed=4)
+    play(one, 20)
+    one.running.name = "tiles"
+    play(one)
+    assert one.score.hash == learner("tiles", seed=4).score.hash
+    assert one.score.learnt == 1
+    assert one.running.weights == sum(one.weights.lengths)
+
+
+def test_a_network_that_comes_back_goes_on_where_it_was():
+    one, other = learner(), learner()
+    play(one, 20), play(other, 20)
+    one.running.name = "ghost"
+    play(one, 5)
+    one.running.name = "paint"
+    assert play(one, 5) == play(other, 5)
+    assert one.score.learnt == 25
+
+
+def test_the_faders_stand_over_a_switch():
+    one = learner()
+    one.optimiser.rate, one.net.code.knobs.gate = 0.01, 0.5
+    one.running.name = "ghost"
+    play(one)
+    assert one.optimiser.rate == 0.01
+    assert one.net.code.knobs.gate == 0.5
+
+
+def test_a_knob_that_the_network_does_not_have_says_so_and_keeps_its_value():
+    one = learner("ghost")
+    detail = one.played[Detail]
+    detail.detail = 0.7
+    assert Detail.detail.active(detail)
+    one.running.name = "paint"
+    play(one)
+    assert not Detail.detail.active(detail)
+    assert detail.detail == 0.7
+
+
+def test_live_the_old_network_plays_on_until_the_new_one_is_drawn():
+    one = Learner("paint", SIZE, seed=1, waits=False)
+    begun, go = threading.Event(), threading.Event()
+
+    def slowly(_life):
+        begun.set()
+        assert go.wait(10)
+
+    one.prepare = slowly
+    one.running.name = "ghost"
+    play(one, 3)
+    assert begun.wait(10)
+    assert one.life.name == "paint"
+    go.set()
+    one._drawing.join(10)
+    play(one)
+    assert one.life.name == "ghost"
+    assert one.score.learnt == 1
+
+
+def test_live_a_network_that_cannot_be_had_leaves_the_old_one_and_says_why():
+    one = Learner("tiles", (72, 64), seed=1, waits=False)  # ghost needs thirty-twos
+    one.running.name = "ghost"
+    play(one)
+    one._drawing.join(10)
+    play(one)
+    assert one.running.name == one.life.name == "tiles"
+    assert "multiples of 32" in one.trouble
+
+
+def test_the_hand_may_move_on_while_a_network_is_drawn():
+    one = Learner("paint", SIZE, seed=1, waits=False)
+    for name in ("ghost", "tiles"):
+        one.running.name = name
+        play(one)
+        one._drawing.join(10)
+    for _ in range(4):
+        play(one)
+        if one._drawing:
+            one._drawing.join(10)
+    assert one.life.name == "tiles"
+
+
+def test_blank_begins_the_network_that_runs():
+    one = learner("tiles", seed=4)
+    one.running.name = "paint"
+    play(one, 3)
+    one.blank()
+    play(one)
+    assert one.life.name == "paint"
+    assert one.score.hash == learner("paint", seed=5).score.hash

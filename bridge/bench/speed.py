@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from operator import attrgetter
 
 from rich.console import Console
 from rich.table import Table
@@ -40,6 +41,7 @@ def main(options: argparse.Namespace) -> None:
     console.print(f"{threads} threads, pinned where the system allows; 3x3 convolutions: {best}")
     console.print(against(name, size, fitted(source, size)))
     console.print(stages(name, size, source, peaks))
+    console.print(costs(size, fitted(source, size)))
     console.print(networks(options.net or nets.NAMES, source))
 
 
@@ -117,6 +119,41 @@ def _stages_of(learner: Learner, sender: video.Sender, frame: Frame) -> list[flo
     learner.learn()
     marks.append(time.perf_counter())
     return [after - before for before, after in pairwise(marks)]
+
+
+IN_USE: dict[str, dict[str, float | str]] = {  # knobs whose use costs something, and a usual use
+    "/see/feedback": {"sight.feedback": 0.5}, "/see/zoom": {"sight.zoom": 2.0},
+    "/see/mirror": {"sight.mirror": "four"}, "/see/gray": {"sight.gray": 1.0},
+    "/see/blur 2 px": {"sight.blur": 2.0}, "/see/blur 32 px": {"sight.blur": 32.0},
+    "/see/contrast": {"sight.contrast": 2.0}, "/see/invert": {"sight.invert": 1.0},
+    "/learn/noise": {"noise": 0.3}, "/learn/mask": {"mask": 0.5}, "/learn/l1": {"losses.l1": 0.5},
+    "/learn/ssim": {"losses.ssim": 0.5}, "/learn/edges": {"losses.edges": 0.5},
+    "/learn/decay": {"optimiser.decay": 1.0}, "/net/gate": {"net.code.knobs.gate": 0.5},
+    "/net/noise": {"net.code.knobs.noise": 0.5}, "/net/kl": {"net.code.knobs.kl": 1e-3},
+}  # fmt: skip
+RULES = ("sgd", "momentum", "nesterov", "rmsprop", "sign")
+
+
+def costs(size: tuple[int, int], source: Sequence[Frame]) -> Table:
+    """What each knob in use adds to a frame, beside the same network with all at rest."""
+    played: dict[str, Turn] = {"all at rest": turn_of(Learner("paint", size))}
+    played["all at rest, once more"] = turn_of(Learner("paint", size))
+    uses = IN_USE | {f"/learn/rule {rule}": {"optimiser.rule": rule} for rule in RULES}
+    for name, knobs in uses.items():
+        learner = Learner("paint", size)
+        for path, value in knobs.items():
+            owner, _, knob = path.rpartition(".")
+            setattr(attrgetter(owner)(learner) if owner else learner, knob, value)
+        played[name] = turn_of(learner)
+    times = take_turns(played, source)
+    table = Table(title=f"a knob in use, paint {size[0]}x{size[1]}, float32: ms a frame, median")
+    for heading in ("", "ms", "more"):
+        table.add_column(heading, justify="right" if heading else "left")
+    base = statistics.median(times["all at rest"])
+    for name, measured in times.items():
+        middle = statistics.median(measured)
+        table.add_row(name, f"{middle:.2f}", f"{middle - base:+.2f}")
+    return table
 
 
 def gigaflops(learner: Learner, frame: Frame) -> float:

@@ -104,7 +104,7 @@ class Learner:
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.score, self.running = Score(), Running()
         self.running.size = f"{size[0]}x{size[1]}"
-        self.prepare: Callable[[Life], None] = lambda life: None
+        self.prepare: Callable[[Life], None] = lambda _: None  # done to a network before it runs
         self._seed = seed
         self._blank_asked = False
         self.trouble = ""  # why another network could not be had
@@ -168,6 +168,9 @@ class Learner:
         One that has run is there at once; another is drawn on a thread beside the frames, and
         taken when it is ready. Where it cannot be, the knob goes back and `trouble` says why.
         """
+        if self._drawing is not None and not self._drawing.is_alive():
+            self._drawing = None
+            self._take(self._coming)
         name = self.running.name
         if name in self.lives:
             self._live(self.lives[name])
@@ -177,9 +180,6 @@ class Learner:
             self._drawing = threading.Thread(target=self._draw, args=(name,), daemon=True)
             with tuning.roaming():
                 self._drawing.start()
-        elif not self._drawing.is_alive():
-            self._drawing = None
-            self._take(self._coming)
 
     def _draw(self, name: str) -> None:
         torch.set_num_threads(1)  # of this thread; the frame thread's keep their cores

@@ -31,7 +31,7 @@ class Sight:
     )  # fmt: skip
     mirror = Param(
         "off", choices=("off", "flip", "fold", "four"),
-        doc="flip: as in a looking glass; fold: the left half on both sides; four: a quarter on four",
+        doc="flip: a looking glass; fold: the left half on both sides; four: a quarter four times",
     )  # fmt: skip
     gray = Param(0.0, min=0.0, max=1.0, doc="how much colour is taken away")
     blur = Param(

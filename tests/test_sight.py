@@ -1,0 +1,170 @@
+"""Sight: treatment before the network."""
+
+import pytest
+import torch
+from fakes.stage import frame, picture
+
+from bridge.frame import Frame
+from bridge.learn import image, sight
+from bridge.learn.learner import Learner
+from bridge.learn.sight import Sight
+from bridge.params import Param
+
+SIZE = 64, 48
+KNOBS = {name: knob for name, knob in vars(Sight).items() if isinstance(knob, Param)}
+
+
+def planes(seed=0.0):
+    return image.to_planes(torch.from_numpy(picture(seed=seed)))
+
+
+def moved(knob):
+    return (
+        knob.choices[-1] if knob.choices else (knob.min if knob.default == knob.max else knob.max)
+    )
+
+
+def test_at_rest_it_rests_and_each_knob_wakes_it():
+    assert Sight().rests
+    for name, knob in KNOBS.items():
+        one = Sight()
+        setattr(one, name, moved(knob))
+        assert not one.rests, name
+
+
+@pytest.mark.parametrize("name", KNOBS)
+@pytest.mark.parametrize("size", [(64, 48), (8, 8), (33, 7)])
+def test_each_knob_at_each_end_gives_a_picture_in_range_and_of_the_same_size(name, size):
+    knob = KNOBS[name]
+    x = torch.rand(1, 3, size[1], size[0]) * 2 - 1
+    for value in knob.choices or (knob.min, knob.max, (knob.min + knob.max) / 2):
+        one = Sight()
+        setattr(one, name, value)
+        seen = one.treat(x.clone(), torch.rand_like(x))
+        assert seen.shape == x.shape
+        assert seen.abs().max() <= 1.0001, value
+
+
+def test_what_it_is_given_is_not_written_to():
+    x, last = planes(), planes(2)
+    one = Sight()
+    for name, knob in KNOBS.items():
+        setattr(one, name, moved(knob))
+    one.treat(x, last)
+    assert torch.equal(x, planes())
+    assert torch.equal(last, planes(2))
+
+
+def test_gray_takes_the_colour_and_leaves_the_light():
+    x = planes()
+    gray = sight.grayed(x, 1.0)
+    assert torch.allclose(gray[:, 0], gray[:, 2])
+    white = torch.ones(1, 3, 4, 4)
+    assert torch.allclose(sight.grayed(white, 1.0), white)
+    assert torch.allclose(sight.grayed(x, 0.5), (x + gray) / 2, atol=1e-6)
+
+
+def test_green_is_brighter_than_red_and_red_than_blue():
+    blue, green, red = (sight.grayed(torch.eye(3)[i].view(1, 3, 1, 1), 1.0)[0, 0] for i in range(3))
+    assert blue < red < green
+
+
+@pytest.mark.parametrize("deviation", [0.5, 2.0, 4.0, 9.0])
+def test_a_blur_is_as_wide_as_it_says(deviation):
+    x = torch.zeros(1, 3, 1, 129)
+    x[..., 64] = 1.0
+    spread = sight.blurred(x, deviation)[0, 0, 0]
+    place = torch.arange(129.0) - 64
+    assert float(spread.sum()) == pytest.approx(1.0, abs=0.05)
+    width = float((spread * place**2).sum() / spread.sum()) ** 0.5
+    assert width == pytest.approx(deviation, rel=0.25)
+
+
+def test_a_blur_moves_nothing_and_keeps_a_flat_picture():
+    flat = torch.full((1, 3, 20, 31), 0.3)
+    for deviation in (0.3, 3.0, 30.0, 64.0):
+        assert torch.allclose(sight.blurred(flat, deviation), flat, atol=1e-5)
+    x = torch.zeros(1, 3, 65, 65)
+    x[..., 32, 32] = 1.0
+    soft = sight.blurred(x, 12.0)
+    assert torch.allclose(soft, soft.flip(-1).flip(-2), atol=2e-3)
+
+
+def test_contrast_turns_about_middle_grey_and_stops_at_black_and_white():
+    one = Sight()
+    one.contrast = 4.0
+    x = torch.tensor([-0.5, -0.1, 0.0, 0.1, 0.5]).view(1, 1, 1, 5).expand(1, 3, 1, 5)
+    assert torch.allclose(one.treat(x, None)[0, 0, 0], torch.tensor([-1, -0.4, 0, 0.4, 1.0]))
+    one.contrast = 0.0
+    assert one.treat(x, None).abs().max() == 0
+
+
+def test_invert_is_the_negative_and_half_of_it_is_grey():
+    one, x = Sight(), planes()
+    one.invert = 1.0
+    assert torch.equal(one.treat(x, None), -x)
+    one.invert = 0.5
+    assert one.treat(x, None).abs().max() == 0
+
+
+def test_the_mirrors():
+    x = planes()
+    assert torch.equal(sight.mirrored(x, "flip"), x.flip(-1))
+    fold, four = sight.mirrored(x, "fold"), sight.mirrored(x, "four")
+    assert torch.equal(fold, fold.flip(-1))
+    assert torch.equal(fold[..., :32], x[..., :32])
+    assert torch.equal(four, four.flip(-1))
+    assert torch.equal(four, four.flip(-2))
+    assert torch.equal(four[..., :24, :32], x[..., :24, :32])
+
+
+def test_zoom_shows_the_middle():
+    x = torch.full((1, 3, 40, 40), -1.0)
+    x[..., 15:25, 15:25] = 1.0
+    assert (sight.zoomed(x, 8.0) > 0.9).all()
+    assert torch.allclose(sight.zoomed(x, 1.0), x, atol=1e-5)
+
+
+def learner(**knobs):
+    torch.set_num_threads(1)
+    one = Learner("paint", SIZE, seed=1)
+    for name, value in knobs.items():
+        setattr(one.sight, name, value)
+    return one
+
+
+def test_at_rest_a_frame_becomes_patches_in_one_copy_with_the_same_numbers():
+    one = learner()
+    treated = learner(invert=1.0)
+    assert torch.allclose(treated.see(frame()), -one.see(frame()), atol=1e-6)
+
+
+def test_the_network_is_to_give_back_what_it_was_shown():
+    one = learner(invert=1.0)
+    for _ in range(60):
+        picture_ = one.look(one.see(frame()))
+        one.learn()
+    negative = 255 - frame().pixels[..., :3].astype(float)
+    assert abs(picture_[..., :3].float().numpy() - negative).mean() < 12
+    assert one.score.psnr > 18
+
+
+def test_feedback_mixes_in_the_last_picture_sent():
+    one = learner(feedback=0.25)
+    plain = learner().see(frame())
+    assert torch.equal(one.see(frame()), plain)  # there is none yet
+    last = image.to_patches(one.look(plain), 8, torch.float32)
+    assert torch.allclose(one.see(frame()), 0.75 * plain + 0.25 * last, atol=1e-6)
+
+
+def test_all_feedback_sees_only_itself():
+    one = learner(feedback=1.0)
+    one.look(one.see(frame()))
+    assert torch.equal(one.see(frame()), one.see(frame(seed=9)))
+
+
+def test_feedback_goes_on_over_a_switch_of_the_network():
+    one = learner(feedback=0.5)
+    one.look(one.see(frame()))
+    one.running.name = "through"
+    assert one.look(one.see(Frame(picture(), "bgra", 0.0))).shape == (48, 64, 4)
