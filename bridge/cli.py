@@ -75,8 +75,17 @@ camera:0@1280x720), pattern: (built in, the default)"
     add("--frames", type=int, metavar="N", help="stop after so many frames")
     once = "every frame once, in order, without a clock: the same seed gives the same bytes"
     add("--offline", action="store_true", default=None, help=once)
+    preset = "a file of knobs to start with, or a name from configs/presets; repeatable"
+    add("--preset", metavar="FILE", action="append", help=preset)
     knob = "set a knob before the start; repeatable"
-    add("--set", dest="knobs", metavar="/ADDRESS=VALUE", action="append", default=[], help=knob)
+    add(
+        "--set",
+        dest="assignments",
+        metavar="/ADDRESS=VALUE",
+        action="append",
+        default=[],
+        help=knob,
+    )
     add("--report", metavar="FILE", help="write what happened, frame by frame, as JSON")
     add("--config", metavar="FILE", help="read these settings from a TOML file; options win")
     return parser
@@ -119,13 +128,13 @@ def settings(options: argparse.Namespace) -> config.Config:
     """The configuration: defaults, then the file, then the command line."""
     chosen = config.read(options.config) if options.config else config.Config()
     for key, value in vars(options).items():
-        if value is not None and key not in ("config", "knobs"):
+        if value is not None and key not in ("config", "assignments"):
             setattr(chosen, key, value)
-    for assignment in options.knobs:
+    for assignment in options.assignments:
         address, equals, text = assignment.partition("=")
         if not equals:
             raise Refusal(f"--set {assignment}: write --set /learn/rate=0.01.")
-        chosen.knobs[address] = _value(text)
+        chosen.sets[address] = _value(text)
     config.check(chosen)
     return chosen
 

@@ -34,7 +34,9 @@ class Config:
     frames: int | None = None
     offline: bool = False
     report: str | None = None
+    preset: list[str] = field(default_factory=list)
     knobs: dict[str, Any] = field(default_factory=dict)
+    sets: dict[str, Any] = field(default_factory=dict)  # --set: after the presets, and in no file
 
 
 CHOICES = {
@@ -56,6 +58,9 @@ TAKES: dict[Any, str] = {
     dict: "a table of addresses and values",
 }
 SPELLED = {"source": "in", "sinks": "out"}  # `in` is a word of Python's own
+KEYS = {  # what a file may say: the key, and the setting's name here
+    SPELLED.get(f.name, f.name): f.name for f in dataclasses.fields(Config) if f.name != "sets"
+}
 
 
 def read(path: str) -> Config:
@@ -69,17 +74,20 @@ def read(path: str) -> Config:
         ) from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise Refusal(f"--config {path}: is not TOML ({problem}); mend that line.") from problem
-    names = {SPELLED.get(f.name, f.name): f.name for f in dataclasses.fields(Config)}
     kinds = get_type_hints(Config)
     for key, value in table.items():
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KEYS)}."
             raise Refusal(f"--config {path}: there is no key {key}; {hint}")
-        kind = _kind(kinds[names[key]])
+        kind = _kind(kinds[KEYS[key]])
         if type(value) is not kind or (kind is list and not all(isinstance(v, str) for v in value)):
             raise Refusal(f"--config {path}: {key} takes {TAKES[kind]}, not {value!r}.")
-    return Config(**{names[key]: value for key, value in table.items()})
+    for address in table.get("knobs", {}):
+        if not address.startswith("/"):  # the usual slip: a setting written below the table's head
+            hint = 'an address looks like "/learn/rate"; settings stand above [knobs].'
+            raise Refusal(f"--config {path}: {address} is no address of a knob; {hint}")
+    return Config(**{KEYS[key]: value for key, value in table.items()})
 
 
 def _kind(hint: Any) -> Any:

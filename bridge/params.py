@@ -76,6 +76,7 @@ class Param(Declared[T]):
     slew       seconds a continuous knob takes to glide to a new value; 0 = at once; None = as
                long as the space's own `slew`
     active     tells, from the owner, whether the knob does anything at present
+    preset     whether presets hold it: not what a recalled look must neither start nor stop
     """
 
     writable = True
@@ -92,6 +93,7 @@ class Param(Declared[T]):
         unit: str = "",
         slew: float | None = None,
         active: Callable[[Any], bool] | None = None,
+        preset: bool = True,
         doc: str,
     ) -> None:
         super().__init__(default, unit=unit, doc=doc)
@@ -99,6 +101,7 @@ class Param(Declared[T]):
         self.choices = tuple(choices)
         self.slew = slew
         self.active = active
+        self.preset = preset
         if self.kind in ("float", "int") and not (math.isfinite(min) and math.isfinite(max)):
             raise TypeError(f"a number needs min and max ({doc})")
         lowest = (min or floor) if taper == "log" else floor

@@ -5,8 +5,8 @@ core. Sinks open last: a set-up that fails leaves no empty file behind.
 """
 
 import contextlib
-import difflib
 import json
+import logging
 import os
 import platform
 import random
@@ -21,7 +21,7 @@ import av
 import numpy as np
 import torch
 
-from bridge import Refusal, __version__, nets, video
+from bridge import Refusal, __version__, nets, preset, video
 from bridge.config import Config
 from bridge.control.server import OscServer
 from bridge.engine import Engine
@@ -31,6 +31,8 @@ from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.params import Refused
 from bridge.space import AddressSpace
+
+log = logging.getLogger("bridge.play")
 
 LINES_CPU, LINES_GPU = 192, 540  # what a laptop's processor, and its graphics card, play easily
 
@@ -123,7 +125,11 @@ def assemble(config: Config) -> Instrument:
             if server is not None:
                 space.add("/stats", server)
                 space.add("/system", server.sync)
-            _set(space, config.knobs)
+            _set(space, config.knobs, "[knobs]")
+            for asked in config.preset:
+                for warning in space.recall(preset.read(asked), at_once=True):
+                    log.warning("--preset %s: %s", asked, warning)
+            _set(space, config.sets, "--set")
             rate = receiver.status().rate or 30.0
             for address in config.sinks:
                 engine.senders.append(video.open_sender(address, live=live, rate=rate))
@@ -230,17 +236,16 @@ def _size(config: Config, device: torch.device, source: tuple[int, int] | None) 
     return image.size_for(lines, nets.EVERY, source)
 
 
-def _set(space: AddressSpace, knobs: dict[str, Any]) -> None:
+def _set(space: AddressSpace, knobs: dict[str, Any], where: str) -> None:
     """Set knobs before the start. Raises Refusal for an address or a value that is none."""
     for address, value in knobs.items():
         try:
             space.assign(address, value)
         except KeyError:
-            near = difflib.get_close_matches(address, [k.address for k in space], n=1)
-            hint = f"did you mean {near[0]}?" if near else "firstlight params lists them."
-            raise Refusal(f"--set {address}: there is no such knob; {hint}") from None
+            hint = space.nearest(address)
+            raise Refusal(f"{where} {address}: there is no such knob; {hint}") from None
         except Refused as problem:
-            raise Refusal(f"--set {address}={value}: it {problem}.") from problem
+            raise Refusal(f"{where} {address}={value}: it {problem}.") from problem
 
 
 def _facts(config: Config, learner: Learner, settled: Settled) -> dict[str, Any]:

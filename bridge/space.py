@@ -4,6 +4,7 @@
 thread may `set`; the frame thread alone applies, between frames, so that no knob moves inside one.
 """
 
+import difflib
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from bridge import patterns
-from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, finite, shown
+from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, finite
 
 log = logging.getLogger("bridge.osc")
 
@@ -54,6 +55,10 @@ class Knob:
         if isinstance(self.declared, Trigger):
             return "w"
         return "rw" if self.declared.writable else "r"
+
+    @property
+    def in_presets(self) -> bool:
+        return isinstance(self.declared, Param) and self.declared.preset
 
     @property
     def value(self) -> Any:
@@ -250,19 +255,37 @@ class AddressSpace:
 
     def preset(self) -> dict[str, Value]:
         """Every Param's value by address: what a preset is."""
-        return {k.address: k.value for k in self if k.access == "rw"}
+        return {k.address: k.value for k in self if k.in_presets}
 
-    def recall(self, preset: Mapping[str, object]) -> list[str]:
-        """Put a preset in line for the next frame. Returns a warning for each entry not taken."""
+    def recall(self, preset: Mapping[str, object], *, at_once: bool = False) -> list[str]:
+        """Put a preset in line for the next frame, or `at_once`, before the first, in force.
+
+        Returns a warning for each entry not taken.
+        """
+        take = self.assign if at_once else self._queue
         warnings = []
         for address, value in preset.items():
             if address not in self._knobs:
-                warnings.append(f"{address} is not an address here")
-            elif self._knobs[address].access != "rw":  # a preset must not press anything
+                warnings.append(f"{address} is not an address here; {self.nearest(address)}")
+            elif not self._knobs[address].in_presets:  # a preset must not press anything
                 warnings.append(f"{address} is not a knob that a preset can set")
-            elif not self.set(address, [value]):
-                warnings.append(f"{address} does not take {shown(value)}")
+            else:
+                try:
+                    take(address, value)
+                except Refused as problem:
+                    with self._lock:
+                        self.refused += 1
+                    warnings.append(f"{address} {problem}")
         return warnings
+
+    def _queue(self, address: str, value: object) -> None:
+        with self._lock:
+            self._take(self._knobs[address], [value])
+
+    def nearest(self, address: str) -> str:
+        """Where whoever wrote an address that is not here may look."""
+        near = difflib.get_close_matches(address, list(self._knobs), n=1)
+        return f"did you mean {near[0]}?" if near else "`firstlight params` lists them."
 
     def values(self) -> dict[str, Value]:
         """Every Param and Reading as it will be at the next frame. Any thread."""

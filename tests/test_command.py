@@ -124,6 +124,50 @@ def test_settings_come_from_a_file_and_the_command_line_wins(tmp_path):
     assert summary["knobs"]["/learn/trust"] == 0.5
 
 
+def test_a_preset_wins_over_the_files_knobs_a_later_one_over_it_and_set_over_all(tmp_path):
+    for name, preset in (
+        ("one", {"/learn/trust": 0.2, "/learn/l1": 0.2, "/learn/clip": 0.2}),
+        ("two", {"/learn/l1": 0.3, "/learn/clip": 0.3}),
+    ):
+        (tmp_path / f"{name}.json").write_text(json.dumps(preset))
+    knobs = "".join(f'"/learn/{name}" = 0.1\n' for name in ("rate", "trust", "l1", "clip"))
+    (tmp_path / "show.toml").write_text(f"[knobs]\n{knobs}")
+    presets = ("--preset", tmp_path / "one.json", "--preset", tmp_path / "two.json")
+    words = ("--config", tmp_path / "show.toml", *presets, "--report", tmp_path / "r.json")
+    assert offline(*words, "--set", "/learn/clip=0.4") == 0
+    stood = json.loads((tmp_path / "r.json").read_text())["summary"]["knobs"]
+    found = [stood[f"/learn/{name}"] for name in ("rate", "trust", "l1", "clip")]
+    assert found == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_a_file_names_presets_and_options_replace_them(tmp_path):
+    (tmp_path / "one.json").write_text('{"/learn/steps": 3}')
+    (tmp_path / "show.toml").write_text(f"preset = ['{tmp_path / 'one.json'}']\n")
+    words = ("--config", tmp_path / "show.toml", "--report", tmp_path / "r.json")
+    steps = []
+    for more in ((), ("--preset", "default")):
+        offline(*words, *more)
+        summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+        steps.append(summary["knobs"]["/learn/steps"])
+    assert steps == [3, 1]
+
+
+def test_what_a_preset_cannot_set_is_told_and_the_rest_is_taken(tmp_path, caplog):
+    preset = {"/learn/rat": 1, "/learn/rate": "fast", "/learn/blank": 1, "/learn/steps": 2}
+    (tmp_path / "p.json").write_text(json.dumps(preset))
+    assert offline("--preset", tmp_path / "p.json", "--report", tmp_path / "r.json") == 0
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    assert summary["knobs"]["/learn/steps"] == 2
+    for says in ("did you mean /learn/rate?", "takes a number, not 'fast'", "/learn/blank is not"):
+        assert says in caplog.text
+
+
+def test_a_wrong_knob_in_a_file_is_said_to_be_there(tmp_path, capsys):
+    (tmp_path / "show.toml").write_text('[knobs]\n"/learn/rat" = 0.5\n')
+    assert offline("--config", tmp_path / "show.toml") == 2
+    assert "[knobs] /learn/rat: there is no such knob; did you mean" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -143,6 +187,8 @@ def test_settings_come_from_a_file_and_the_command_line_wins(tmp_path):
         (["--set", "/stats/loss=1"], "can be read, not set"),
         (["--set", "/learn/blank=1"], "pressed"),
         (["--config", "nowhere.toml"], "check the path"),
+        (["--preset", "nowhere.json"], "check the path"),
+        (["--preset", "breathless"], "only default"),
         (["--brain", ""], "--brain: it is empty"),
         (["--report", ""], "--report: it is empty"),
         (["--listen", ""], "--listen: it is empty"),

@@ -40,11 +40,22 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path):
         ("out = 3", "out takes a list"),
         ("out = [3]", "out takes a list"),
         ("knobs = 3", "knobs takes a table"),
+        ('preset = "default"', "preset takes a list of texts"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(tmp_path, line, says):
     with pytest.raises(Refusal, match=says):
         config.read(written(tmp_path, line))
+
+
+def test_a_setting_below_the_knobs_is_told_where_it_belongs(tmp_path):
+    with pytest.raises(Refusal, match=r"lines is no address of a knob; .* stand above \[knobs\]"):
+        config.read(written(tmp_path, '[knobs]\n"/learn/rate" = 1\nlines = 3\n'))
+
+
+def test_what_set_says_on_the_command_line_is_no_key_of_a_file(tmp_path):
+    with pytest.raises(Refusal, match="there is no key sets"):
+        config.read(written(tmp_path, "sets = {}\n"))
 
 
 def test_a_file_that_is_not_toml_is_refused(tmp_path):

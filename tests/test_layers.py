@@ -10,7 +10,7 @@ import pytest
 BRIDGE = Path(__file__).parents[1] / "bridge"
 # A room may import from floors below its own, and from itself; rooms of one floor do not meet.
 FLOORS = [
-    {"frame", "patterns", "params", "space", "config", "tables"},
+    {"frame", "patterns", "params", "space", "preset", "config", "tables"},
     {"video", "nets", "control"},
     {"learn"},
     {"engine", "bench", "devices"},
@@ -33,6 +33,7 @@ NO_TORCH = {
     "patterns",
     "params",
     "space",
+    "preset",
     "config",
     "tables",
     "cli",

@@ -542,13 +542,20 @@ def test_a_preset_holds_params_only(space):
 def test_an_unknown_address_in_a_preset_is_a_warning_and_the_rest_is_taken(space, learner):
     warnings = space.recall({"/gone": 1, "/learn/rate": 0.5})
     space.apply(0.0)
-    assert (warnings, learner.rate) == (["/gone is not an address here"], 0.5)
+    says = "/gone is not an address here; `firstlight params` lists them."
+    assert (warnings, learner.rate) == ([says], 0.5)
+
+
+def test_a_misspelt_address_in_a_preset_is_told_the_nearest(space):
+    (warning,) = space.recall({"/learn/rat": 1})
+    assert warning.endswith("did you mean /learn/rate?")
 
 
 @pytest.mark.parametrize("value", ["fast", 10**400, None, [1]])
 def test_a_bad_value_in_a_preset_is_a_warning(space, value):
     (warning,) = space.recall({"/learn/rate": value})
-    assert warning.startswith("/learn/rate does not take")
+    assert warning.startswith("/learn/rate takes a ")
+    assert space.refused == 1
 
 
 @pytest.mark.parametrize("name", ["blank", "ask", "loss"])
@@ -556,6 +563,23 @@ def test_a_preset_presses_nothing_and_sets_no_reading(space, learner, name):
     (warning,) = space.recall({f"/learn/{name}": 1})
     space.apply(0.0)
     assert (warning[: len(name) + 8], learner.log, learner.asked) == (f"/learn/{name} ", [], [])
+
+
+def test_before_the_first_frame_a_preset_is_in_force_at_once(space, learner):
+    assert space.recall({"/learn/rate": 0.5}, at_once=True) == []
+    assert learner.rate == 0.5
+
+
+def test_a_knob_that_is_not_for_presets_is_in_none_and_set_by_none():
+    class Deck:
+        record = Param(False, preset=False, doc="")
+
+    space, deck = AddressSpace(), Deck()
+    space.add("/system", deck)
+    (warning,) = space.recall({"/system/record": True})
+    space.apply(0.0)
+    assert (space.preset(), deck.record) == ({}, False)
+    assert warning == "/system/record is not a knob that a preset can set"
 
 
 def test_assign_sets_a_knob_now(space, learner):
