@@ -20,7 +20,7 @@ COMMANDS = {
     "run": "play: receive, learn, send (what happens when no command is named)",
     "params": "list every knob and reading, with its OSC address",
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
-    "bench": "measure this machine: speed, live, learn, looks",
+    "bench": "measure this machine: speed, live, learn, knobs, swing, looks",
 }
 EXAMPLES = """examples:
   firstlight --frames 900 --out file:first-light.mp4
@@ -107,11 +107,12 @@ def devices_parser() -> argparse.ArgumentParser:
 def bench_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="firstlight bench", description=COMMANDS["bench"])
     what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
-pictures. learn: dB from blank, bursts. looks: a contact sheet"
+pictures. learn: dB from blank, bursts. knobs: what each does. swing: points of oscillation, found \
+or measured. looks: contact sheets"
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("speed", "live", "learn", "knobs", "looks"),
+        choices=("speed", "live", "learn", "knobs", "swing", "looks"),
         default="speed",
         help=what,
     )
@@ -119,8 +120,10 @@ pictures. learn: dB from blank, bursts. looks: a contact sheet"
     add("--in", dest="sources", metavar="ADDRESS", action="append", help="the frames; repeatable")
     add("--net", metavar="NAME", action="append", help="only this network; repeatable")
     add("--size", metavar="WxH", help="the picture's size")
-    add("--frames", type=int, metavar="N", help="how many frames")
-    add("--out", metavar="ADDRESS", help="looks: where the sheets go (default: stills:looks)")
+    add("--frames", type=int, metavar="N", help="how many frames; swing: how many settings to try")
+    add("--preset", metavar="FILE", action="append", help="swing, looks: this one; repeatable")
+    add("--fader", metavar="/ADDRESS", help="swing: how the presets' waves follow it")
+    add("--out", metavar="ADDRESS", help="looks, knobs: where sheets go (looks: stills:looks)")
     return parser
 
 

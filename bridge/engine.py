@@ -79,6 +79,7 @@ class Engine:
         self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)
         self._last_frame = self._last_sent = -math.inf
         self._last_log = -math.inf
+        self._standing = ""  # what is wrong with a source, a sink or a network, as they say
         for group, owner in (
             *learner.knobs(),
             ("/stats", self.stats),
@@ -186,10 +187,11 @@ class Engine:
         stats.sink = ", ".join(sink.name for sink in sinks)
         stats.dropped = sum(sink.dropped for sink in sinks)
         told = (source.error, *(sink.error for sink in sinks), self.learner.trouble)
-        problems = [problem for problem in told if problem]
-        if problems and stats.error != problems[0]:
-            stats.error = problems[0]
-            log.warning("%s", problems[0])
+        standing = next((problem for problem in told if problem), "")
+        if standing and standing != self._standing:  # once a time that it comes, not a frame
+            stats.error = standing
+            log.warning("%s", standing)
+        self._standing = standing
 
     def _survive(self, problem: Exception) -> None:
         """Hold the last picture, count, and say so at most once a second."""

@@ -240,6 +240,35 @@ def test_what_ails_a_sink_is_told_under_stats():
     assert one.space["/stats/error"].value == "the disk is full; make room"
 
 
+def test_what_goes_wrong_a_second_time_is_told_a_second_time(caplog):
+    one = engine(Reel(frames(4)))
+    for problem in ("unplugged", "unplugged", "", "unplugged"):
+        one.receiver.error = problem
+        one.turn()
+    assert [record.message for record in caplog.records] == ["unplugged"] * 2
+    assert one.stats.error == "unplugged"
+
+
+def test_a_network_that_cannot_be_had_is_told_under_stats():
+    one = engine(Reel(frames(2)))
+    one.learner.trouble = "/net/name ghost: too small"
+    one.turn()
+    assert one.stats.error == "/net/name ghost: too small"
+
+
+def test_a_switch_of_the_network_loses_no_picture():
+    one = engine(Reel(frames(6)), net="paint")
+    one.learner.waits = False
+    one.space.set("/net/name", ["tiles"])
+    for _ in range(6):
+        one.turn()
+        if one.learner._drawing is not None:
+            one.learner._drawing.join(10)
+    assert one.learner.life.name == "tiles"
+    assert len(one.senders[0].pictures) == 6
+    assert one.stats.faults == 0
+
+
 def test_readings_follow_the_show():
     clock = Clock()
     one = engine(Reel(frames(3)), clock=clock)
