@@ -183,7 +183,7 @@ class Engine:
         source = self.receiver.status()
         stats.source = source.name
         sinks = [sender.status() for sender in self.senders]
-        stats.sink = ", ".join(sink.name for sink in sinks)
+        stats.sink = ", ".join(sink.name for sink in sinks if sink.name)
         stats.dropped = sum(sink.dropped for sink in sinks)
         problems = [problem for problem in (source.error, *(s.error for s in sinks)) if problem]
         if problems and stats.error != problems[0]:
