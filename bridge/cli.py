@@ -32,9 +32,14 @@ EXAMPLES = """examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line. Answers the exit code: 0, or 2 with one sentence on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
-    command = words.pop(0) if words and words[0] in COMMANDS else "run"
-    options = PARSERS[command]().parse_args(words)
+    command = words.pop(0) if words and not words[0].startswith("-") else "run"
     try:
+        if command not in COMMANDS:
+            raise Refusal(
+                f"{command}: there is no such command; write --in file:{command} to play a "
+                f"movie, or one of {', '.join(COMMANDS)}."
+            )
+        options = PARSERS[command]().parse_args(words)
         return int(RUNNERS[command](options) or 0)
     except (Refusal, ImportError) as problem:
         print(f"firstlight: {problem}", file=sys.stderr)
@@ -62,30 +67,33 @@ camera:0@1280x720), pattern: (built in, the default)"
     pictures = "where pictures go: file:NAME.mp4, file:NAME.mkv (lossless), stills:FOLDER, none:"
     add("--out", dest="sinks", metavar="ADDRESS", action="append", help=pictures + "; repeatable")
     add("--net", metavar="NAME", help="the network: tiles, paint (default), ghost, through")
-    add("--lines", type=int, metavar="N", help="the picture's lines; its width follows the source")
+    lines = "the picture's lines (default: 192, or 540 on a graphics card); its width follows \
+the source"
+    add("--lines", type=int, metavar="N", help=lines)
     add("--size", metavar="WxH", help="the picture's size; wins over --lines")
-    add("--fit", choices=("stretch", "crop"), help="how a frame of another shape is fitted")
-    add("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute")
-    add("--precision", choices=("auto", "float32", "bfloat16"), help="what to compute in")
+    fit = "how a frame of another shape is fitted (default: stretch)"
+    add("--fit", choices=("stretch", "crop"), help=fit)
+    device = "where to compute (default: auto, a graphics card if there is one)"
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), help=device)
+    precision = "what to compute in (default: auto, the faster)"
+    add("--precision", choices=("auto", "float32", "bfloat16"), help=precision)
     add("--threads", type=int, metavar="N", help="CPU threads to compute on (default: measured)")
-    add("--listen", metavar="ADDR", help="the address to hear OSC on (default: this machine only)")
+    listen = "hear OSC on this address; 0.0.0.0: on every network (default: this machine only)"
+    add("--listen", metavar="ADDR", help=listen)
     add("--osc", type=int, metavar="PORT", help="the port to hear OSC on (default: 9137)")
-    add("--brain", metavar="FILE", help="begin with these weights if there, and save them there")
+    brain = "begin with the weights in this file if it is there, and save them to it at the end"
+    add("--brain", metavar="FILE", help=brain)
     add("--seed", type=int, metavar="N", help="seed of the random beginning (default: a new one)")
     add("--frames", type=int, metavar="N", help="stop after so many frames")
     once = "every frame once, in order, without a clock: the same seed gives the same bytes"
     add("--offline", action="store_true", default=None, help=once)
-    preset = "a file of knobs to start with, or a name from configs/presets; repeatable"
+    preset = "knobs to start with: a JSON file, or the name of one that ships; repeatable"
     add("--preset", metavar="FILE", action="append", help=preset)
-    knob = "set a knob before the start; repeatable"
-    add(
-        "--set",
-        dest="assignments",
-        metavar="/ADDRESS=VALUE",
-        action="append",
-        default=[],
-        help=knob,
-    )
+    knob = "set a knob before the start, after every preset; repeatable"
+    add("--set", dest="sets", metavar="/ADDRESS=VALUE", action="append", default=[], help=knob)
+    folder = "where the films go that /system/record makes (default: the current folder)"
+    add("--record", metavar="FOLDER", help=folder)
+    add("--record-as", choices=("mp4", "mkv"), help="their kind; mkv is lossless (default: mp4)")
     add("--report", metavar="FILE", help="write what happened, frame by frame, as JSON")
     add("--config", metavar="FILE", help="read these settings from a TOML file; options win")
     return parser
@@ -117,7 +125,8 @@ or measured. looks: contact sheets"
         help=what,
     )
     add = parser.add_argument
-    add("--in", dest="sources", metavar="ADDRESS", action="append", help="the frames; repeatable")
+    frames = "where frames come from; repeatable"
+    add("--in", dest="sources", metavar="ADDRESS", action="append", help=frames)
     add("--net", metavar="NAME", action="append", help="only this network; repeatable")
     add("--size", metavar="WxH", help="the picture's size")
     add("--frames", type=int, metavar="N", help="how many frames; swing: how many settings to try")
@@ -131,9 +140,9 @@ def settings(options: argparse.Namespace) -> config.Config:
     """The configuration: defaults, then the file, then the command line."""
     chosen = config.read(options.config) if options.config else config.Config()
     for key, value in vars(options).items():
-        if value is not None and key not in ("config", "assignments"):
+        if value is not None and key not in ("config", "sets"):
             setattr(chosen, key, value)
-    for assignment in options.assignments:
+    for assignment in options.sets:
         address, equals, text = assignment.partition("=")
         if not equals:
             raise Refusal(f"--set {assignment}: write --set /learn/rate=0.01.")

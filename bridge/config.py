@@ -34,6 +34,8 @@ class Config:
     frames: int | None = None
     offline: bool = False
     report: str | None = None
+    record: str | None = None
+    record_as: str = "mp4"
     preset: list[str] = field(default_factory=list)
     knobs: dict[str, Any] = field(default_factory=dict)
     sets: dict[str, Any] = field(default_factory=dict)  # --set: after the presets, and in no file
@@ -43,6 +45,7 @@ CHOICES = {
     "fit": ("stretch", "crop"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "precision": ("auto", "float32", "bfloat16"),
+    "record_as": ("mp4", "mkv"),
 }
 RANGES = {
     "lines": (1, 8192), "threads": (1, 1024), "osc": (0, 65535),
@@ -101,8 +104,9 @@ def check(chosen: Config) -> None:
     """Raise Refusal if a value is none that the program knows what to do with."""
     for key, names in CHOICES.items():
         if getattr(chosen, key) not in names:
-            raise Refusal(f"--{key} {getattr(chosen, key)}: choose one of {', '.join(names)}.")
-    for key in ("listen", "brain", "report", "size", "net"):
+            option = key.replace("_", "-")
+            raise Refusal(f"--{option} {getattr(chosen, key)}: choose one of {', '.join(names)}.")
+    for key in ("listen", "brain", "report", "record", "size", "net"):
         if getattr(chosen, key) == "":
             raise Refusal(f"--{key}: it is empty; give it a value or leave it out.")
     for key, (low, high) in RANGES.items():

@@ -184,7 +184,7 @@ class Engine:
         source = self.receiver.status()
         stats.source = source.name
         sinks = [sender.status() for sender in self.senders]
-        stats.sink = ", ".join(sink.name for sink in sinks)
+        stats.sink = ", ".join(sink.name for sink in sinks if sink.name)
         stats.dropped = sum(sink.dropped for sink in sinks)
         told = (source.error, *(sink.error for sink in sinks), self.learner.trouble)
         standing = next((problem for problem in told if problem), "")

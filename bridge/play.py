@@ -31,6 +31,7 @@ from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.params import Refused
 from bridge.space import AddressSpace
+from bridge.video.takes import Takes
 
 log = logging.getLogger("bridge.play")
 
@@ -99,7 +100,11 @@ def assemble(config: Config) -> Instrument:
     """Build what `config` asks for. Raises Refusal or ImportError, with nothing left open."""
     nets.net_class(config.net)
     _keep_source(config)
-    for option, place in (("--brain", config.brain), ("--report", config.report)):
+    for option, place in (
+        ("--brain", config.brain),
+        ("--report", config.report),
+        ("--record", config.record),
+    ):
         if place:
             _probe(option, Path(place).expanduser())
     live = not config.offline
@@ -122,6 +127,11 @@ def assemble(config: Config) -> Instrument:
             learner.announce()
         with tuning.roaming():
             engine = Engine(learner, receiver, [], space, live=live)
+            rate = receiver.status().rate or 30.0
+            takes = Takes(config.record or ".", config.record_as, rate=rate)
+            opened.callback(takes.close)
+            space.add("/stats", takes)
+            space.add("/system", takes.button)
             if server is not None:
                 space.add("/stats", server)
                 space.add("/system", server.sync)
@@ -130,10 +140,13 @@ def assemble(config: Config) -> Instrument:
                 for warning in space.recall(preset.read(asked), at_once=True):
                     log.warning("--preset %s: %s", asked, warning)
             _set(space, config.sets, "--set")
-            rate = receiver.status().rate or 30.0
             for address in config.sinks:
                 engine.senders.append(video.open_sender(address, live=live, rate=rate))
                 opened.callback(engine.senders[-1].close)
+            if live:
+                engine.senders.append(takes)
+            elif takes.button.record:
+                log.warning("/system/record does nothing offline; use --out file:NAME.mp4")
         first = _facts(config, learner, settled)
         greeting = _greeting(first, server, config)
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
@@ -153,11 +166,12 @@ def _remember(config: Config, life: Life) -> None:
 
 
 def _probe(option: str, place: Path) -> None:
-    """Refuse now what could not be written when the show is over. A brain's folder is made."""
-    folder = place.parent
-    while option == "--brain" and not folder.exists():
+    """Refuse now what could not be written later. Folders are made, but for a report."""
+    folder = place if option == "--record" else place.parent
+    while option != "--report" and not folder.exists():
         folder = folder.parent
-    if place.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    a_folder_already = option != "--record" and place.is_dir()
+    if a_folder_already or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise Refusal(f"{option} {place}: cannot be written there; choose another place.")
 
 

@@ -192,6 +192,8 @@ def test_a_wrong_knob_in_a_file_is_said_to_be_there(tmp_path, capsys):
         (["--brain", ""], "--brain: it is empty"),
         (["--report", ""], "--report: it is empty"),
         (["--listen", ""], "--listen: it is empty"),
+        (["--record", ""], "--record: it is empty"),
+        (["--record", "/dev/null/films"], "choose another place"),
         (["--report", "/"], "choose another place"),
         (["--brain", "/dev/null/x/b.safetensors"], "choose another place"),
         (["--report", "/nowhere/at/all.json"], "choose another place"),
@@ -289,6 +291,20 @@ def test_live_it_plays_at_the_sources_pace_and_records(tmp_path):
     assert len(pictures(tmp_path / "a.mp4")) >= 8
 
 
+def test_live_a_take_is_recorded_from_the_start_where_that_is_asked_for(tmp_path):
+    words = ["--record", tmp_path / "films", "--record-as", "mkv"]
+    assert run("--osc", "0", "--frames", "12", *words, "--set", "/system/record=on") == 0
+    (name,) = os.listdir(tmp_path / "films")
+    assert name.startswith("first-light-")
+    assert len(pictures(tmp_path / "films" / name)) >= 8
+
+
+def test_offline_the_button_does_nothing_and_says_so(tmp_path, caplog):
+    assert offline("--record", tmp_path / "films", "--set", "/system/record=on") == 0
+    assert os.listdir(tmp_path) == []
+    assert "/system/record does nothing offline; use --out" in caplog.text
+
+
 class Playing:
     """The command as a process of its own, playing the built-in scene."""
 
@@ -343,6 +359,19 @@ def test_a_signal_ends_it_cleanly_with_every_file_playable(tmp_path, how):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+def test_a_take_begins_and_ends_over_osc_and_one_left_on_is_finished_at_the_end(tmp_path):
+    playing = Playing("--record", tmp_path)
+    for state, frames in ((True, 10), (False, 15), (True, 25)):
+        playing.say(encode("/system/record", state))
+        playing.until(frames=frames)
+    code, rest = playing.stop()
+    assert (code, "Traceback" in rest) == (0, False)
+    names = sorted(os.listdir(tmp_path))
+    assert len(names) == 2
+    assert all(len(pictures(tmp_path / name)) >= 2 for name in names)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 def test_hostile_datagrams_are_counted_and_the_picture_goes_on(tmp_path):
     playing = Playing("--report", tmp_path / "r.json")
     for hostile in (
@@ -363,6 +392,12 @@ def test_hostile_datagrams_are_counted_and_the_picture_goes_on(tmp_path):
     assert stats["/stats/clipped"] == 1
     assert stats["/stats/faults"] == 0
     assert summary["knobs"]["/learn/steps"] == 3
+
+
+def test_a_word_that_is_no_command_is_told_how_a_movie_is_played(capsys):
+    assert cli.main(["clip.mp4"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("firstlight: clip.mp4: there is no such command; write --in file:clip")
 
 
 def test_params_lists_every_knob(capsys):

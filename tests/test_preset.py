@@ -25,6 +25,11 @@ def test_what_ships_says_what_it_is_and_names_only_knobs_that_are_here(space, na
     assert space.recall(preset.read(name)) == []
 
 
+def test_no_preset_starts_or_stops_a_recording(space):
+    assert "/system/record" in space
+    assert "/system/record" not in space.preset()
+
+
 def test_an_installed_package_finds_those_beside_it(tmp_path, monkeypatch):
     (tmp_path / "dusk.json").write_text("{}")
     monkeypatch.setattr(preset, "FOLDERS", (tmp_path, *preset.FOLDERS))

@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from bridge import Refusal
 from bridge.frame import Frame
 from bridge.video import open_receiver, open_sender
-from bridge.video.file import Receiver, Sender
+from bridge.video.file import Receiver, Sender, _claimed, _Movie
 
 SIZE = 64, 48
 
@@ -214,6 +215,18 @@ def test_live_a_take_is_never_overwritten(tmp_path):
         sender.send(Frame(picture(1), "bgra", 0.0))
         sender.close()
     assert sorted(os.listdir(tmp_path)) == ["take-2.mkv", "take-3.mkv", "take.mkv"]
+
+
+def test_takes_begun_in_one_moment_never_share_a_name(tmp_path):
+    with ThreadPoolExecutor(8) as many:
+        names = list(many.map(_claimed, [str(tmp_path / "take.mp4")] * 64))
+    assert len(set(names)) == 64 == len(os.listdir(tmp_path))
+
+
+def test_a_take_that_got_not_one_byte_leaves_no_file(tmp_path):
+    path = _claimed(str(tmp_path / "take.mp4"))
+    _Movie(path, ".mp4", 30.0, new=True).abandon()
+    assert os.listdir(tmp_path) == []
 
 
 def test_offline_the_same_command_gives_the_same_file(tmp_path):

@@ -8,7 +8,6 @@ overwritten: `take.mp4`, `take-2.mp4`, `take-3.mp4`. Offline it is: the same com
 same file.
 """
 
-import itertools
 import os
 from fractions import Fraction
 from typing import Any
@@ -91,13 +90,14 @@ class Sender:
         extension = os.path.splitext(path)[1].lower()
         if extension not in (".mp4", ".mkv"):
             raise Refusal(f"{address}: end the name in .mp4 (plays everywhere) or .mkv (lossless).")
-        if live:
-            path = _unused(path)
-            address = f"--out file:{path}"
-        new = not os.path.exists(path)
+        new = live or not os.path.exists(path)
         try:
-            with open(path, "ab"):
-                pass
+            if live:
+                path = _claimed(path)
+                address = f"--out file:{path}"
+            else:
+                with open(path, "ab"):
+                    pass
         except OSError as problem:
             raise Refusal(
                 f"{address}: the file cannot be written; check that the folder is there and "
@@ -155,8 +155,12 @@ class _Movie:
 
     def abandon(self) -> None:
         # Nothing is encoded or muxed after an error: PyAV 18 crashes if the header is not written.
-        if self._container is not None:
-            self._container.close()
+        try:
+            if self._container is not None:
+                self._container.close()
+        finally:
+            if self._new and os.path.getsize(self._path) == 0:
+                os.remove(self._path)  # a disk that was full from the start
 
     def _begin_h264(self, width: int, height: int) -> None:
         # hybrid_fragmented: while it grows it can be opened, whatever becomes of the machine; once
@@ -211,11 +215,17 @@ def _rate(stream: Any) -> float:
     return USUAL_RATE
 
 
-def _unused(path: str) -> str:
-    """`path`, or if it is taken the first of path-2, path-3 … that is not."""
+def _claimed(path: str) -> str:
+    """A new, empty file: `path`, or if that is taken the first of path-2, path-3 … that is not."""
     stem, extension = os.path.splitext(path)
-    names = itertools.chain([path], (f"{stem}-{n}{extension}" for n in itertools.count(2)))
-    return next(name for name in names if not os.path.lexists(name))
+    name, number = path, 1
+    while True:
+        try:
+            with open(name, "xb"):  # to look first and open then would let two takes share a name
+                return name
+        except FileExistsError:
+            number += 1
+            name = f"{stem}-{number}{extension}"
 
 
 def _reason(problem: Exception) -> str:

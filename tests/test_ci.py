@@ -1,0 +1,39 @@
+"""What runs elsewhere before a change lands, as far as it can be told from here."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WORKFLOW = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def steps() -> dict[str, str]:
+    """What each system runs to test: a step's last line, by the system that it is for."""
+    step = re.compile(
+        r"name: Tests.*\n +if: runner.os == '(\w+)'\n(?: +shell: pwsh\n)? +run: \|\n +(.+)"
+    )
+    return dict(step.findall(WORKFLOW))
+
+
+def test_each_system_runs_the_readmes_command_to_the_letter():
+    posix, windows = (line for line in README.splitlines() if "'.[test]'" in line)
+    assert steps() == {"Linux": "bash .ci/run", "macOS": posix, "Windows": windows}
+
+
+def test_linux_takes_that_command_from_the_readme_itself():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert """grep -F "'.[test]'" README.md | head -n 1""" in script
+
+
+def test_it_may_only_read_and_neither_hangs_nor_piles_up():
+    assert re.findall(r"^permissions:\n  contents: read$", WORKFLOW, re.MULTILINE)
+    assert WORKFLOW.count("permissions:") == 1
+    assert "timeout-minutes:" in WORKFLOW
+    assert "cancel-in-progress: true" in WORKFLOW
+
+
+def test_actions_are_pinned_by_their_major_version():
+    used = re.findall(r"uses: (\S+)", WORKFLOW)
+    assert used
+    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", action) for action in used)
