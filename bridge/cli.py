@@ -68,6 +68,8 @@ def run_parser() -> argparse.ArgumentParser:
     add("--threads", type=int, metavar="N", help="CPU threads to compute on (default: measured)")
     add("--listen", metavar="ADDR", help="the address to hear OSC on (default: this machine only)")
     add("--osc", type=int, metavar="PORT", help="the port to hear OSC on (default: 9137)")
+    told = "who is told what changes, or none (default: localhost:9138); repeatable"
+    add("--feedback", metavar="HOST:PORT", action="append", help=told)
     add("--brain", metavar="FILE", help="begin with these weights if there, and save them there")
     add("--seed", type=int, metavar="N", help="seed of the random beginning (default: a new one)")
     add("--frames", type=int, metavar="N", help="stop after so many frames")
@@ -131,11 +133,24 @@ def _value(text: str) -> Any:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Play. Live, the ear opens first: who listens hears `loading` while torch is imported."""
     chosen = settings(options)
-    from bridge import play, show
+    from bridge import show
 
     show.log_to_terminal()
-    instrument = play.assemble(chosen)
+    if chosen.offline:  # nothing from outside may change what is made
+        perform(chosen, None)
+        return
+    from bridge.control.ear import Ear
+
+    with Ear(host=chosen.listen, port=chosen.osc, feedback=chosen.feedback) as ear:
+        perform(chosen, ear)
+
+
+def perform(chosen: config.Config, ear: Any) -> None:
+    from bridge import play, show
+
+    instrument = play.assemble(chosen, ear)
     engine = instrument.engine
 
     def stop(_number: int, _frame: FrameType | None) -> None:
