@@ -2,7 +2,8 @@
 
 One frame    frame thread:   apply knobs ► receive ► see ► look ► send ► learn, learn …
 One message  OSC thread:     datagram ► decode ► AddressSpace.set ─┐
-             frame thread:   AddressSpace.apply at the next frame ◄┘
+             frame thread:   AddressSpace.apply at the next frame ◄┘ stamps what changed
+             feedback:       at most thirty times a second, the changes to who listens
 
 The picture leaves before the gradient steps, and nothing happens to it after
 the network. `docs/decisions.md` says why things are as they are; `tests/test_layers.py`

@@ -81,6 +81,8 @@ the source"
     listen = "hear OSC on this address; 0.0.0.0: on every network (default: this machine only)"
     add("--listen", metavar="ADDR", help=listen)
     add("--osc", type=int, metavar="PORT", help="the port to hear OSC on (default: 9137)")
+    told = "who is told what changes, or none (default: localhost:9138); repeatable"
+    add("--feedback", metavar="HOST:PORT", action="append", help=told)
     brain = "begin with the weights in this file if it is there, and save them to it at the end"
     add("--brain", metavar="FILE", help=brain)
     add("--seed", type=int, metavar="N", help="seed of the random beginning (default: a new one)")
@@ -163,11 +165,24 @@ def _value(text: str) -> Any:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Play. Live, the ear opens first: who listens hears `loading` while torch is imported."""
     chosen = settings(options)
-    from bridge import play, show
+    from bridge import show
 
     show.log_to_terminal()
-    instrument = play.assemble(chosen)
+    if chosen.offline:  # nothing from outside may change what is made
+        perform(chosen, None)
+        return
+    from bridge.control.ear import Ear
+
+    with Ear(host=chosen.listen, port=chosen.osc, feedback=chosen.feedback) as ear:
+        perform(chosen, ear)
+
+
+def perform(chosen: config.Config, ear: Any) -> None:
+    from bridge import play, show
+
+    instrument = play.assemble(chosen, ear)
     engine = instrument.engine
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -29,6 +29,7 @@ class Config:
     threads: int | None = None
     listen: str = "127.0.0.1"
     osc: int = 9137
+    feedback: list[str] = field(default_factory=lambda: ["localhost:9138"])
     brain: str | None = None
     seed: int | None = None
     frames: int | None = None

@@ -19,8 +19,8 @@ import torch
 from bridge import Refusal
 from bridge.frame import Frame
 from bridge.learn.learner import Learner
-from bridge.params import Param, Reading
 from bridge.space import AddressSpace
+from bridge.stats import Stats, System
 from bridge.video import Receiver, Sender
 
 log = logging.getLogger("bridge.engine")
@@ -28,32 +28,6 @@ log = logging.getLogger("bridge.engine")
 LOST = 0.25  # seconds without a frame after which the last picture is sent again
 AGAIN = 1 / 30  # seconds between pictures while there is no source
 GREY = 128  # what the network looks at before the first frame
-
-
-class Stats:
-    """What the loop publishes under /stats."""
-
-    state = Reading("loading", doc="loading, waiting, learning, watching, holding or ended")
-    fps = Reading(0.0, unit="1/s", doc="pictures sent in the last second")
-    latency = Reading(0.0, unit="ms", doc="from a frame's arrival to its picture's departure")
-    busy = Reading(0.0, unit="ms", doc="what the last frame took, seeing, looking and learning")
-    pace = Reading(0.0, unit="1/s", doc="learning steps in the last second")
-    frames = Reading(0, doc="frames seen since the start")
-    skipped = Reading(0, doc="frames replaced by a newer one before they were seen")
-    dropped = Reading(0, doc="pictures that a recorder had no time for")
-    source = Reading("", doc="where frames come from")
-    sink = Reading("", doc="where pictures go")
-    faults = Reading(0, doc="turns that failed and were survived")
-    error = Reading("", doc="the last thing that went wrong, and what to do")
-
-
-class System:
-    """Knobs of the whole instrument, under /system."""
-
-    slew = Param(
-        0.0, min=0.0, max=60.0, taper="log", floor=0.01, unit="s",
-        doc="time that every fader takes to glide to where it was moved; 0 = at once",
-    )  # fmt: skip
 
 
 class Engine:
@@ -68,10 +42,12 @@ class Engine:
         *,
         live: bool = True,
         clock: Callable[[], float] = time.perf_counter,
+        stats: Stats | None = None,
+        system: System | None = None,
     ) -> None:
         self.learner, self.receiver, self.senders = learner, receiver, list(senders)
         self.space, self.live, self.clock = space, live, clock
-        self.stats, self.system = Stats(), System()
+        self.stats, self.system = stats or Stats(), system or System()
         self.rows: list[tuple[float, float, float]] | None = None  # dB, loss, ms of each frame
         self.stopping = False
         self.picture: Frame | None = None  # the last that left
@@ -107,6 +83,7 @@ class Engine:
 
     def _turn(self) -> bool:
         now = self.clock() if self.live else self._offline_time()
+        self.stats.turned = now
         self.space.apply(now)
         self.space.slew = self.system.slew
         frame = self.receiver.receive(AGAIN)

@@ -1,7 +1,8 @@
 """Putting the instrument together and playing it: the only place where the rooms meet.
 
-The OSC thread comes up first, the source next, and only then is the frame thread pinned to its
-core. Sinks open last: a set-up that fails leaves no empty file behind.
+The ear comes up first (the command opens it before this module brings torch), the source next,
+and only then is the frame thread pinned to its core. Sinks open last: a set-up that fails leaves
+no empty file behind.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ import torch
 
 from bridge import Refusal, __version__, nets, preset, video
 from bridge.config import Config
-from bridge.control.server import OscServer
+from bridge.control.ear import Ear
 from bridge.engine import Engine
 from bridge.frame import Frame
 from bridge.learn import brain, image, tuning
@@ -96,8 +97,11 @@ class Instrument:
             ) from problem
 
 
-def assemble(config: Config) -> Instrument:
-    """Build what `config` asks for. Raises Refusal or ImportError, with nothing left open."""
+def assemble(config: Config, ear: Ear | None = None) -> Instrument:
+    """Build what `config` asks for. Raises Refusal or ImportError, with nothing left open.
+
+    An `ear` that is given stays its giver's to close; else the instrument has its own, if live.
+    """
     nets.net_class(config.net)
     _keep_source(config)
     for option, place in (
@@ -111,11 +115,11 @@ def assemble(config: Config) -> Instrument:
     device = tuning.pick_device(config.device)
     with contextlib.ExitStack() as opened:
         opened.callback(tuning.unpin)
-        space = AddressSpace()
-        server = None
-        if live:  # offline nothing from outside may change what is made
-            server = OscServer(space, host=config.listen, port=config.osc)
-            opened.callback(server.close)
+        if live and ear is None:
+            ear = opened.enter_context(
+                Ear(host=config.listen, port=config.osc, feedback=config.feedback)
+            )
+        space = ear.space if ear else AddressSpace()
         receiver = video.open_receiver(config.source, live=live, loop=config.frames is not None)
         opened.callback(receiver.close)
         size = _size(config, device, receiver.status().size)
@@ -126,15 +130,13 @@ def assemble(config: Config) -> Instrument:
             learner.prepare(learner.life)
             learner.announce()
         with tuning.roaming():
-            engine = Engine(learner, receiver, [], space, live=live)
+            heard: dict[str, Any] = {"stats": ear.stats, "system": ear.system} if ear else {}
+            engine = Engine(learner, receiver, [], space, live=live, **heard)
             rate = receiver.status().rate or 30.0
             takes = Takes(config.record or ".", config.record_as, rate=rate)
             opened.callback(takes.close)
             space.add("/stats", takes)
             space.add("/system", takes.button)
-            if server is not None:
-                space.add("/stats", server)
-                space.add("/system", server.sync)
             _set(space, config.knobs, "[knobs]")
             for asked in config.preset:
                 for warning in space.recall(preset.read(asked), at_once=True):
@@ -147,8 +149,10 @@ def assemble(config: Config) -> Instrument:
                 engine.senders.append(takes)
             elif takes.button.record:
                 log.warning("/system/record does nothing offline; use --out file:NAME.mp4")
+            if ear:
+                ear.complete()
         first = _facts(config, learner, settled)
-        greeting = _greeting(first, server, config)
+        greeting = _greeting(first, ear, config)
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
 
 
@@ -286,14 +290,14 @@ def _facts(config: Config, learner: Learner, settled: Settled) -> dict[str, Any]
     }
 
 
-def _greeting(first: dict[str, Any], server: OscServer | None, config: Config) -> str:
+def _greeting(first: dict[str, Any], ear: Ear | None, config: Config) -> str:
     where = f"on {first['device']}, {first['precision']}"
     if first["device"] == "cpu":
         where += f" x {first['threads']} threads"
-    ear = f"; OSC on {config.listen}:{server.port}" if server else ""
+    heard = f"; OSC on {config.listen}:{ear.port}" if ear else ""
     return (
         f"{first['net']} {first['size']} {where}; seed {first['seed']},"
-        f" network {first['first_hash'][:12]}{ear}"
+        f" network {first['first_hash'][:12]}{heard}"
     )
 
 
@@ -303,7 +307,9 @@ def _mean(values: list[float]) -> float | None:
 
 def catalogue() -> AddressSpace:
     """The whole address tree, put together just as a running instrument's is."""
-    config = Config(net="tiles", size="8x8", osc=0, precision="float32", threads=1)
+    config = Config(
+        net="tiles", size="8x8", osc=0, feedback=["none"], precision="float32", threads=1
+    )
     instrument = assemble(config)
     instrument.closing.close()
     return instrument.space

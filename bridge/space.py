@@ -7,10 +7,12 @@ thread may `set`; the frame thread alone applies, between frames, so that no kno
 import difflib
 import logging
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from bridge import patterns
 from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, finite
@@ -18,6 +20,8 @@ from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, fin
 log = logging.getLogger("bridge.osc")
 
 MOST_PRESSES = 256  # triggers between two frames; a held-down macro sends tens, a flood thousands
+MOST_SENT = 1024  # values remembered with their senders; one beyond it is told what it sent
+MOST_HELD = 512  # messages kept while the tree grows; the oldest go first
 MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
 
 
@@ -25,13 +29,17 @@ class _Clock:
     """Numbers the changes. Locked, or a reader that has seen change 6 could miss change 5."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # again: a move and its stamp are one
         self.now = 0
+
+    def tick(self) -> int:
+        with self.lock:
+            self.now += 1
+            return self.now
 
     def stamp(self, knob: "Knob") -> None:
         with self.lock:
-            self.now += 1
-            knob.stamp = self.now
+            knob.stamp = self.tick()
 
 
 @dataclass(slots=True, eq=False)
@@ -85,14 +93,63 @@ class _Pending:
     """What has arrived since the last frame: values, newest wins, between presses, in order."""
 
     values: dict[Knob, Any] = field(default_factory=dict)
+    sent: dict[tuple[Knob, Any], object] = field(default_factory=dict)  # by knob and sender
     press: Knob | None = None
+
+
+class Sent(NamedTuple):
+    """What somebody sent to a knob, whether it was taken or not; None where it was no one value."""
+
+    stamp: int
+    knob: Knob
+    sender: Any
+    value: object
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has happened between two stamps of a space's clock."""
+
+    until: int  # the later one: where to go on
+    changed: list[Knob]  # oldest change first
+    sent: list[Sent]  # oldest first
+    values: dict[Knob, Value]  # of all these knobs, as they stood at the later stamp
+
+
+class _Held:
+    """Messages that came while the tree was growing: the newest of each address, between presses.
+
+    What an address takes is not known yet, so what could be a press keeps its place and closes
+    what came before it, as a press does; the same again at once is the same.
+    """
+
+    def __init__(self) -> None:
+        self._messages: dict[object, tuple[str, Sequence[object], Any]] = {}
+        self._presses = 0
+
+    def keep(self, address: str, arguments: Sequence[object], sender: Any) -> None:
+        press = not arguments or (len(arguments) == 1 and arguments[0] in (None, 1))
+        message = (address, arguments, sender)
+        if press and arguments and message == next(reversed(self._messages.values()), None):
+            return
+        self._presses += press
+        place = (address, self._presses, press)
+        self._messages.pop(place, None)
+        self._messages[place] = message
+        if len(self._messages) > MOST_HELD:
+            del self._messages[next(iter(self._messages))]
+
+    def take(self) -> list[tuple[str, Sequence[object], Any]]:
+        taken, self._messages = list(self._messages.values()), {}
+        return taken
 
 
 class AddressSpace:
     """Every knob by its OSC address. `set` from any thread; `apply` from the frame thread.
 
     Values that arrive between two frames coalesce to the newest; presses stay in order, also with
-    respect to the values sent before them (`/brain/slot 3`, then `/brain/save`).
+    respect to the values sent before them (`/brain/slot 3`, then `/brain/save`). Between `hold` and
+    `complete` messages are kept, for knobs that have no address yet.
     """
 
     refused = Reading(0, doc="values refused: the wrong kind, NaN, read-only, too many at once")
@@ -105,6 +162,8 @@ class AddressSpace:
         self._clock = _Clock()
         self._lock = threading.Lock()
         self._pending = [_Pending()]
+        self._held: _Held | None = None
+        self._sent: deque[Sent] = deque(maxlen=MOST_SENT)
         self._glides: dict[Knob, _Glide] = {}
         self._said: set[tuple[str, str]] = set()
         self._find = lru_cache(512)(self._search)
@@ -112,10 +171,15 @@ class AddressSpace:
     # Declaring and finding
 
     def add(self, group: str, owner: object) -> None:
-        """Give every knob declared on `owner`'s class an address under `group` ("/learn")."""
+        """Give every knob declared on `owner`'s class an address under `group` ("/learn").
+
+        Harmless where that owner has it already: some are here before the loop is.
+        """
         for name, declared in _declarations(type(owner)):
             address = f"{group}/{name}"
             if address in self._knobs:
+                if self._knobs[address].owner is owner:
+                    continue
                 raise ValueError(f"two knobs want the address {address}")
             knob = Knob(address, name, owner, declared, self._clock)
             self._knobs[address] = knob
@@ -146,10 +210,45 @@ class AddressSpace:
         """Put what a message says in line for the next frame.
 
         `address` may be a pattern. Nothing is raised: what cannot be taken is counted, and
-        logged once. Returns whether every knob it named took it.
+        logged once. Returns whether every knob it named took it. `sender` is anything that tells
+        one hand from another; `changes` tells who sent what.
         """
         knobs = self.match(address)
-        if not knobs:
+        at_once = [knob for knob in knobs if _at_once(knob)]
+        with self._lock:
+            holding = self._held is not None
+            if self._held is not None and not (knobs and len(at_once) == len(knobs)):
+                self._held.keep(address, arguments, sender)
+        return self._deliver(address, at_once if holding else knobs, arguments, sender, holding)
+
+    def hold(self) -> None:
+        """Keep what arrives until `complete`; only what is done at once is done."""
+        with self._lock:
+            self._held = _Held()
+
+    def complete(self) -> None:
+        """Every knob has its address now: line up what has arrived before, in its order."""
+        self._find.cache_clear()
+        while True:
+            with self._lock:  # what comes meanwhile is newer, and waits for the next round
+                held = self._held.take() if self._held is not None else []
+                if not held:
+                    self._held = None
+                    return
+            for address, arguments, sender in held:
+                knobs = self.match(address)
+                waiting = [knob for knob in knobs if not _at_once(knob)]
+                self._deliver(address, waiting, arguments, sender, known=bool(knobs))
+
+    def _deliver(
+        self,
+        address: str,
+        knobs: Sequence[Knob],
+        arguments: Sequence[object],
+        sender: Any,
+        known: bool,
+    ) -> bool:
+        if not knobs and not known:
             with self._lock:
                 self.unknown += 1
             self._say_once(address, "is not an address here; `firstlight params` lists them")
@@ -159,10 +258,11 @@ class AddressSpace:
 
     def _line_up(self, knob: Knob, arguments: Sequence[object], sender: Any) -> bool:
         try:
-            if isinstance(knob.declared, Trigger) and knob.declared.at_once:
+            if _at_once(knob):
                 getattr(knob.owner, knob.name)(arguments, sender)
                 return True
             with self._lock:
+                self._note(knob, arguments, sender)
                 self._take(knob, arguments)
         except Refused as problem:
             with self._lock:
@@ -170,6 +270,13 @@ class AddressSpace:
             self._say_once(knob.address, str(problem))
             return False
         return True
+
+    def _note(self, knob: Knob, arguments: Sequence[object], sender: Any) -> None:
+        """Remember who sent what, also what will be refused: that fader must come back."""
+        sent, key = self._pending[-1].sent, (knob, sender)
+        if sender is None or knob.access != "rw" or (key not in sent and len(sent) >= MOST_SENT):
+            return
+        sent[key] = arguments[0] if len(arguments) == 1 else None
 
     def _take(self, knob: Knob, arguments: Sequence[object]) -> None:
         if isinstance(knob.declared, Trigger):
@@ -211,8 +318,11 @@ class AddressSpace:
         try:
             for batch in pending:
                 taken += 1
-                for knob, value in batch.values.items():
-                    self._move(knob, value, now)
+                with self._clock.lock:  # who sees a value sees who sent it
+                    for knob, value in batch.values.items():
+                        self._move(knob, value, now)
+                    for (knob, sender), sent in batch.sent.items():
+                        self._sent.append(Sent(self._clock.tick(), knob, sender, sent))
                 if batch.press is not None:
                     getattr(batch.press.owner, batch.press.name)()
         finally:
@@ -293,10 +403,13 @@ class AddressSpace:
             coming = {k: v for batch in self._pending for k, v in batch.values.items()}
         return {k.address: coming.get(k, k.value) for k in self if k.access != "w"}
 
-    def changed(self, since: int) -> list[Knob]:
-        """Knobs whose value has changed after stamp `since`, oldest change first."""
+    def changes(self, since: int) -> Changes:
+        """What has changed, and who has sent what, after stamp `since`. Any thread."""
         with self._clock.lock:
-            return sorted((k for k in self if k.stamp > since), key=lambda k: k.stamp)
+            changed = sorted((k for k in self if k.stamp > since), key=lambda k: k.stamp)
+            sent = list(takewhile(lambda one: one.stamp > since, reversed(self._sent)))[::-1]
+            values = {k: k.value for k in (*changed, *(one.knob for one in sent))}
+            return Changes(self._clock.now, changed, sent, values)
 
 
 def _declarations(owner: type) -> Iterator[tuple[str, Declared[Any] | Trigger]]:
@@ -308,6 +421,10 @@ def _declarations(owner: type) -> Iterator[tuple[str, Declared[Any] | Trigger]]:
             if isinstance(declared, (Declared, Trigger)):
                 found[name] = declared
     yield from found.items()
+
+
+def _at_once(knob: Knob) -> bool:
+    return isinstance(knob.declared, Trigger) and knob.declared.at_once
 
 
 def _pressed(arguments: Sequence[object]) -> bool:

@@ -57,8 +57,9 @@ def markdown(space: AddressSpace) -> str:
 
 
 def _ordered(space: AddressSpace) -> list[Knob]:
-    """By group, in the order the groups were first added."""
+    """By group, in the order the groups were first added; last those that are there before all."""
     groups = list(dict.fromkeys(_group(knob) for knob in space))
+    groups.sort(key=lambda group: group in ("/stats", "/system"))
     return sorted(space, key=lambda knob: groups.index(_group(knob)))
 
 

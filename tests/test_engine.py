@@ -305,3 +305,13 @@ def test_the_source_picture_is_not_written_to():
     one = engine(Reel([source]))
     one.turn()
     assert np.array_equal(source.pixels, picture())
+
+
+def test_a_loop_that_turns_is_seen_to_turn_and_one_that_hangs_to_hang():
+    clock = Clock()
+    one = engine(Reel(frames(2)), clock=clock)
+    one.turn()
+    one.stats.watch(clock.now + 1)
+    assert one.stats.stalled == 0
+    one.stats.watch(clock.now + 5)
+    assert one.stats.stalled == 5

@@ -6,11 +6,15 @@ import select
 import shutil
 import socket
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fakes.hand import PATIENCE, Hand
 
+from bridge.control.ear import Ear
+from bridge.control.feedback import Feedback
 from bridge.control.osc import encode
 from bridge.control.server import OscServer
 from bridge.params import Param, Reading, trigger
@@ -60,15 +64,25 @@ def space(learner) -> AddressSpace:
 
 @pytest.fixture
 def server(space):
-    seconds = itertools.count()
-    with contextlib.closing(OscServer(space, port=0, clock=lambda: next(seconds))) as server:
-        space.add("/system", server.sync)
+    with contextlib.closing(OscServer(space, port=0)) as server:
         yield server
 
 
 @pytest.fixture
-def hand(server, space):
+def feedback(server, space):
+    """A feedback that is not started, whose heart beats at each turn, and a frame with it."""
+    seconds = itertools.count()
+    with contextlib.closing(
+        Feedback(space, server.send, clock=lambda: next(seconds), pulse=lambda: space.apply(0.0))
+    ) as feedback:
+        space.add("/system", feedback)
+        yield feedback
+
+
+@pytest.fixture
+def hand(server, feedback, space):
     with contextlib.closing(Hand(server, space)) as hand:
+        hand.feedback = feedback
         yield hand
 
 
@@ -108,27 +122,113 @@ def test_oscsend_presses_a_trigger(hand, server, space, learner, arguments, pres
     assert learner.blanks == presses
 
 
-def oscsend(server: OscServer, *arguments: str) -> None:
+def oscsend(server: OscServer | Ear, *arguments: str) -> None:
     command = ["oscsend", "127.0.0.1", str(server.port), *arguments]
     subprocess.run(command, check=True, timeout=PATIENCE)
 
 
+class Dump:
+    """oscdump, and the lines it prints: address, types, values."""
+
+    def __init__(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            ["oscdump", "-L", str(self.port)], stdout=subprocess.PIPE, bufsize=0
+        )  # unbuffered, or select would not see the lines that were read ahead
+
+    def line(self, patience: float = PATIENCE) -> list[str]:
+        """The next message in words, without its time; empty when none comes."""
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], patience)[0]:
+            return []
+        return self.process.stdout.readline().decode().split()[1:]
+
+    def begin(self, poke: Callable[[], object]) -> list[str]:
+        """Its first line: it does not tell when it has begun to listen, so `poke` until it has."""
+        for _ in range(100):
+            poke()
+            if line := self.line(0.1):
+                return line
+        raise AssertionError("oscdump hears nothing")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def dump():
+    with contextlib.closing(Dump()) as dump:
+        yield dump
+
+
 @needs_oscdump
-def test_oscdump_understands_what_sync_answers(hand, space):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def test_oscdump_understands_what_sync_answers(hand, space, dump):
     expected = space.values().keys()
-    told: set[str] = set()
-    with subprocess.Popen(["oscdump", "-L", str(port)], stdout=subprocess.PIPE) as dump:
-        for _ in range(100):  # it does not tell when it has begun to listen: ask until it answers
-            hand.play(encode("/system/sync", port))
-            while told != expected and select.select([dump.stdout], [], [], 0.1)[0]:
-                told.add(dump.stdout.readline().split()[1].decode())
-            if told == expected:
-                break
-        dump.kill()
+    told = {dump.begin(lambda: hand.play(encode("/system/sync", dump.port)))[0]}
+    while told != expected:
+        told.add(dump.line()[0])
     assert told == expected
+
+
+@needs_liblo
+@needs_oscdump
+def test_oscdump_on_the_feedback_port_hears_what_oscsend_changes(dump):
+    with Ear(port=0, feedback=[f"127.0.0.1:{dump.port}"]) as ear:
+        ear.space.add("/learn", Learner())
+        ear.complete()
+        dump.begin(lambda: None)
+        oscsend(ear, "/learn/rate", "f", "0.5")
+        told: list[str] = []
+        while told != ["/learn/rate", "f", "0.500000"]:
+            ear.space.apply(0.0)
+            told = dump.line()
+            assert told, "nothing is told"
+
+
+@needs_oscdump
+def test_oscdump_hears_that_it_loads_before_torch_is_there(dump):
+    code = """if True:
+        import sys
+        sys.modules["torch"] = None  # from here on importing it fails
+        from bridge import cli
+        sys.exit(cli.main(sys.argv[1:]))
+    """
+    place = f"127.0.0.1:{dump.port}"
+    command = [sys.executable, "-c", code, "run", "--osc", "0", "--feedback", place]
+    dump.begin(lambda: poke(dump.port))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "torch" in done.stderr) == (2, True)
+    assert states(dump, until="ended")[0] == "loading"
+
+
+@needs_oscdump
+def test_oscdump_follows_a_show_from_loading_to_its_end(dump):
+    place = f"127.0.0.1:{dump.port}"
+    words = ["--size", "64x48", "--threads", "1", "--precision", "float32", "--frames", "12"]
+    command = [sys.executable, "-m", "bridge", *words, "--osc", "0", "--feedback", place]
+    dump.begin(lambda: poke(dump.port))
+    subprocess.run(command, capture_output=True, timeout=60, check=True, cwd=PATCH.parents[2])
+    found = states(dump, until="ended")
+    assert [state for state, _ in itertools.groupby(found)][-3:] == ["loading", "learning", "ended"]
+
+
+def poke(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_port:
+        any_port.sendto(encode("/poke", 1), ("127.0.0.1", port))
+
+
+def states(dump: Dump, until: str) -> list[str]:
+    """What was told at /stats/state, up to `until`."""
+    found: list[str] = []
+    while until not in found:
+        line = dump.line()
+        assert line, f"{until} is never told, but {found}"
+        if line[0] == "/stats/state":
+            found.append(line[2].strip('"'))
+    return found
 
 
 # Pure Data, with the very patch that is shipped
@@ -158,12 +258,21 @@ DRIVER = r"""#N canvas 0 0 450 300 12;
 #X obj 20 20 loadbang;
 #X obj 20 50 delay 50;
 #X msg 20 80 {sent};
-#X obj 20 180 delay 300;
+#X obj 20 180 delay 400;
 #X msg 20 210 \; pd quit;
+#X obj 200 20 r fl-rate;
+#X obj 200 50 print rate;
+#X obj 200 80 r fl-steps;
+#X obj 200 110 print steps;
+#X obj 200 140 r fl-heartbeat;
+#X obj 200 170 print heartbeat;
 #X connect 0 0 1 0;
 #X connect 1 0 2 0;
 #X connect 1 0 3 0;
 #X connect 3 0 4 0;
+#X connect 5 0 6 0;
+#X connect 7 0 8 0;
+#X connect 9 0 10 0;
 """
 
 
@@ -177,19 +286,40 @@ def test_the_pure_data_patch_plays_every_knob_it_shows(driven, space, learner):
 
 
 @needs_pd
-def test_the_pure_data_patch_prints_what_sync_answers(driven):
-    console = driven("fl-sync bang")
-    told = {line.split()[3] for line in console.splitlines() if line.startswith("first-light:")}
-    assert told == {"on", "rule", "rate", "momentum", "trust", "steps", "loss"}
+def test_the_pure_data_patch_asks_by_itself_for_where_the_knobs_stand(driven):
+    assert "rate: set 0.01" in driven()
 
 
 @needs_pd
-def test_the_controls_of_the_pure_data_patch_follow_sync_without_playing(driven, server):
-    driven("fl-sync bang")
+def test_the_controls_of_the_pure_data_patch_follow_without_playing(driven, server, feedback):
+    feedback.start()
+    driven()
     assert server.messages == 2  # the question, and the test's own mark
 
 
 @needs_pd
-def test_the_pure_data_patch_opens_and_plays_without_complaint(driven):
-    console = driven("fl-rate 0.25", "fl-sync bang")
-    assert [line for line in console.splitlines() if not line.startswith("first-light:")] == []
+def test_a_control_of_the_pure_data_patch_comes_back_from_beyond_the_range(driven, feedback):
+    feedback.start()
+    assert "steps: set 16" in driven("fl-steps 99")
+
+
+@needs_pd
+def test_the_pure_data_patch_is_not_told_what_it_played(driven, feedback):
+    feedback.start()
+    assert "rate: set 0.25" not in driven("fl-rate 0.25")
+
+
+@needs_pd
+def test_the_pure_data_patch_shows_the_heartbeat(driven, feedback):
+    feedback.start()
+    assert "heartbeat: 2" in driven()
+
+
+@needs_pd
+def test_the_pure_data_patch_opens_and_plays_without_complaint(driven, feedback):
+    feedback.start()
+    console = driven("fl-rate 0.25", "fl-sync bang").splitlines()
+    assert [line for line in console if line.split(":")[0] not in CONSOLE] == []
+
+
+CONSOLE = {"rate", "steps", "heartbeat"}

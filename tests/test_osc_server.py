@@ -13,8 +13,8 @@ from fakes.hand import Hand
 from bridge import Refusal
 from bridge.control import server as server_module
 from bridge.control.osc import encode
-from bridge.control.server import MOST_ASKERS, PAUSE, OscServer, Sync
-from bridge.params import Param, Reading, Refused, trigger
+from bridge.control.server import OscServer
+from bridge.params import Param, Reading, trigger
 from bridge.space import AddressSpace
 
 
@@ -46,7 +46,6 @@ def space(learner) -> AddressSpace:
 def server(space):
     with contextlib.closing(OscServer(space, port=0)) as server:
         space.add("/stats", server)
-        space.add("/system", server.sync)
         yield server
 
 
@@ -188,127 +187,6 @@ def test_what_cannot_be_sent_is_dropped_without_a_fault(hand, server, datagram, 
     server.send(datagram, to)
     hand.play()
     assert server.failed == 0
-
-
-# Sync
-
-
-def test_sync_answers_with_every_value_to_whoever_asks(hand, space):
-    hand.play(message("/system/sync"))
-    expected = space.values()
-    assert hand.hear(len(expected)).keys() == expected.keys()
-
-
-def test_sync_tells_values_in_their_own_kinds(hand, space):
-    hand.play(message("/system/sync"))
-    found = hand.hear(len(space.values()))
-    told = [found[f"/learn/{name}"] for name in ("on", "rule", "loss")]
-    assert [(type(value), value) for value in told] == [(int, 1), (str, "adam"), (float, 0.25)]
-
-
-def test_sync_tells_a_value_sent_just_before_it(hand, space):
-    hand.play(bundle(floating("/learn/rate", 0.5), message("/system/sync")))
-    assert hand.hear(len(space.values()))["/learn/rate"] == 0.5
-
-
-def test_sync_of_a_large_space_stays_within_1400_bytes_a_datagram(hand, space):
-    for number in range(40):
-        space.add(f"/many/{number}", Learner())
-    hand.play(message("/system/sync"))
-    expected = space.values()
-    assert hand.hear(len(expected)).keys() == expected.keys()
-
-
-def test_sync_with_a_port_answers_there(hand, server, space):
-    with contextlib.closing(Hand(server, space)) as other:
-        other.play(encode("/system/sync", hand.address[1]))
-        assert "/learn/rate" in hand.hear(len(space.values()))
-
-
-def test_an_answer_to_a_closed_port_leaves_the_server_alive(hand, server):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
-        gone.bind(("127.0.0.1", 0))
-        port = gone.getsockname()[1]
-    hand.play(encode("/system/sync", port))
-    hand.play()
-    assert server.failed == 0
-
-
-@pytest.mark.parametrize("argument", [80, 70000, -1, 9138.5, math.nan, "9138"])
-def test_sync_to_a_bad_port_is_refused_and_counted(hand, space, argument):
-    datagram = message("/system/sync", "f", b"\x7f\xc0\0\0")
-    hand.play(datagram if argument != argument else encode("/system/sync", argument))
-    assert space.refused == 1
-
-
-class Asked:
-    """A Sync with a clock in the test's hand, and what it sent."""
-
-    def __init__(self, space: AddressSpace) -> None:
-        self.now = 0.0
-        self.told: list[object] = []
-        self.sync = Sync(space, lambda _, to: self.told.append(to), lambda: self.now).sync
-
-
-@pytest.fixture
-def asked(space) -> Asked:
-    return Asked(space)
-
-
-ME = ("10.0.0.2", 5000)
-
-
-@pytest.mark.parametrize("arguments", [[], [None], [True], [1], [1.0]])
-def test_sync_takes_a_press(asked, arguments):
-    asked.sync(arguments, ME)
-    assert asked.told == [ME]
-
-
-@pytest.mark.parametrize("arguments", [[False], [0], [0.0]])
-def test_sync_ignores_a_release(asked, arguments):
-    asked.sync(arguments, ME)
-    assert asked.told == []
-
-
-@pytest.mark.parametrize("arguments", [["me"], [9138, 9139], [[9138]], [b"9138"]])
-def test_sync_refuses_what_is_neither_press_nor_port(asked, arguments):
-    with pytest.raises(Refused):
-        asked.sync(arguments, ME)
-
-
-def test_sync_refuses_to_answer_nobody(asked):
-    with pytest.raises(Refused):
-        asked.sync([], None)
-
-
-def test_sync_keeps_the_rest_of_an_ipv6_sender(asked):
-    asked.sync([9138], ("fe80::1", 5000, 0, 3))
-    assert asked.told == [("fe80::1", 9138, 0, 3)]
-
-
-def test_a_burst_of_syncs_gets_one_answer(asked):
-    for _ in range(100):
-        asked.sync([], ME)
-    assert asked.told == [ME]
-
-
-def test_sync_answers_again_after_a_pause(asked):
-    asked.sync([], ME)
-    asked.now = PAUSE
-    asked.sync([], ME)
-    assert asked.told == [ME, ME]
-
-
-def test_two_surfaces_on_one_machine_are_both_answered(asked):
-    asked.sync([], ME)
-    asked.sync([9138], ME)
-    assert asked.told == [ME, ("10.0.0.2", 9138)]
-
-
-def test_a_burst_from_many_forged_senders_gets_few_answers(asked):
-    for port in range(5000, 6000):
-        asked.sync([], ("10.0.0.2", port))
-    assert len(asked.told) == MOST_ASKERS
 
 
 # Opening and closing

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.params import LONGEST_TEXT, Param, Reading, Refused, trigger
-from bridge.space import MOST_PRESSES, MOST_SAID, AddressSpace
+from bridge.space import MOST_HELD, MOST_PRESSES, MOST_SAID, MOST_SENT, AddressSpace
 
 calm = settings(deadline=None)  # others may be using this processor
 
@@ -499,7 +499,7 @@ def test_a_stamp_stays_when_the_same_value_is_set_again(space):
 
 def test_a_reading_that_changes_is_stamped_too(space, learner):
     learner.loss = 0.3
-    assert [knob.name for knob in space.changed(since=0)] == ["loss"]
+    assert [knob.name for knob in space.changes(since=0).changed] == ["loss"]
 
 
 def test_changed_tells_what_came_after_a_stamp_oldest_first(space):
@@ -508,7 +508,7 @@ def test_changed_tells_what_came_after_a_stamp_oldest_first(space):
     play(space, "/learn/steps", 5)
     play(space, "/learn/momentum", 0.5)
     play(space, "/learn/steps", 6)
-    assert [knob.name for knob in space.changed(seen)] == ["momentum", "steps"]
+    assert [knob.name for knob in space.changes(seen).changed] == ["momentum", "steps"]
 
 
 def test_values_tell_what_will_be_at_the_next_frame(space, learner):
@@ -611,3 +611,141 @@ def test_a_space_can_publish_its_own_readings():
     ]
     space.set("/nowhere", [1])
     assert space.values()["/stats/unknown"] == 1
+
+
+# Who sent what
+
+
+def test_changes_tell_who_sent_what_once_it_was_applied(space):
+    space.set("/learn/rate", [0.5], "me")
+    assert space.changes(0).sent == []
+    space.apply(0.0)
+    ((_, knob, sender, value),) = space.changes(0).sent
+    assert (knob.address, sender, value) == ("/learn/rate", "me", 0.5)
+
+
+def test_changes_are_told_once(space):
+    space.set("/learn/rate", [0.5], "me")
+    space.apply(0.0)
+    until = space.changes(0).until
+    later = space.changes(until)
+    assert (later.changed, later.sent) == ([], [])
+
+
+def test_what_is_remembered_of_a_flood_of_senders_is_bounded(space):
+    for number in range(3 * MOST_SENT):
+        space.set("/learn/rate", [0.5], number)
+    space.apply(0.0)
+    assert len(space.changes(0).sent) == MOST_SENT
+
+
+# Before the tree is complete
+
+
+class Late:
+    """Knobs that come when messages for them have come already."""
+
+    slot = Param(0, min=0, max=9, doc="which")
+
+    def __init__(self) -> None:
+        self.saved: list[int] = []
+
+    @trigger("save")
+    def save(self) -> None:
+        self.saved.append(self.slot)
+
+
+@pytest.fixture
+def growing():
+    space = AddressSpace()
+    space.hold()
+    return space
+
+
+def grown(space: AddressSpace) -> Late:
+    late = Late()
+    space.add("/brain", late)
+    space.complete()
+    space.apply(0.0)
+    return late
+
+
+def test_a_value_waits_for_its_knob(growing):
+    growing.set("/brain/slot", [3])
+    assert grown(growing).slot == 3
+    assert growing.unknown == 0
+
+
+def test_of_what_waits_the_newest_wins(growing):
+    for number in range(9):
+        growing.set("/brain/slot", [number])
+    assert grown(growing).slot == 8
+
+
+def test_a_pattern_waits_too(growing):
+    growing.set("/*/sl?t", [3])
+    assert grown(growing).slot == 3
+
+
+@pytest.mark.parametrize("press", [[], [1], [True], [None]])
+def test_what_waits_keeps_its_order_around_presses(growing, press):
+    for slot in (3, 4):
+        growing.set("/brain/slot", [slot])
+        growing.set("/brain/save", press)
+    assert grown(growing).saved == [3, 4]
+
+
+def test_what_waits_wins_over_what_was_set_at_the_start(growing):
+    growing.set("/brain/slot", [3])
+    late = Late()
+    growing.add("/brain", late)
+    growing.assign("/brain/slot", 5)
+    growing.complete()
+    growing.apply(0.0)
+    assert late.slot == 3
+
+
+def test_only_when_the_tree_is_complete_an_address_is_unknown(growing):
+    growing.set("/nobody", [1])
+    assert growing.unknown == 0
+    grown(growing)
+    assert growing.unknown == 1
+
+
+def test_what_waits_is_bounded_and_the_oldest_go(growing):
+    growing.set("/brain/slot", [3])
+    for number in range(MOST_HELD):
+        growing.set(f"/flood/{number}", [0.5])
+    assert grown(growing).slot == 0
+    assert growing.unknown == MOST_HELD
+
+
+def test_a_fader_held_at_its_top_does_not_push_the_others_out(growing):
+    growing.set("/brain/slot", [3])
+    for _ in range(2 * MOST_HELD):
+        growing.set("/flood", [1.0])
+    assert grown(growing).slot == 3
+
+
+def test_what_comes_meanwhile_is_newer_than_what_waited(growing):
+    class Meanwhile(logging.Handler):
+        """Sends the next value while those that waited are lined up: at the first complaint."""
+
+        def emit(self, _record):
+            growing.set("/brain/slot", [4])
+
+    growing.set("/brain/slot", ["no number"])
+    growing.set("/brain/save")
+    growing.set("/brain/slot", [3])
+    meanwhile = Meanwhile()
+    logging.getLogger("bridge.osc").addHandler(meanwhile)
+    try:
+        assert grown(growing).slot == 4
+    finally:
+        logging.getLogger("bridge.osc").removeHandler(meanwhile)
+
+
+def test_an_owner_that_is_here_already_is_not_added_again(space, learner):
+    before = list(space)
+    space.add("/learn", learner)
+    assert list(space) == before

@@ -1,4 +1,4 @@
-"""The OSC thread: hears controllers on one UDP port, and answers those who ask.
+"""The OSC thread: hears controllers on one UDP port, from which they are answered too.
 
 A plain blocking socket on a thread of its own: of all arrangements measured it loses least and
 waits least beside a busy frame thread. Messages cross to the frame thread through
@@ -10,13 +10,11 @@ import errno
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge import Refusal
 from bridge.control import osc
-from bridge.params import Reading, Refused, trigger
+from bridge.params import Reading
 from bridge.space import AddressSpace
 
 log = logging.getLogger("bridge.osc")
@@ -25,8 +23,7 @@ RECEIVE_BUFFER = 4 << 20  # bytes asked for: a blast of 20,000 messages fits; sy
 LARGEST_DATAGRAM = 65535
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none; there a UDP send does not block
 MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
-PAUSE = 0.05  # seconds between two answers to one asker, and after a failing socket
-MOST_ASKERS = 8  # answered within one pause
+PAUSE = 0.05  # seconds after a failing socket
 
 
 class OscServer:
@@ -34,7 +31,7 @@ class OscServer:
 
     Opens and starts at once; `port` 0 takes any free one, and `.port` tells which. Raises Refusal
     if the port is taken or `host` is not an address of this machine. Its readings belong under
-    `/stats`, and its `sync` under `/system`.
+    `/stats`.
     """
 
     messages = Reading(0, doc="OSC messages that have arrived")
@@ -42,18 +39,11 @@ class OscServer:
     failed = Reading(0, doc="datagrams that First Light failed on: a bug, told in the log")
     heard = Reading("", doc="the address of the last message")
 
-    def __init__(
-        self,
-        space: AddressSpace,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 9137,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, space: AddressSpace, *, host: str = "127.0.0.1", port: int = 9137) -> None:
         self._space = space
         self._socket = _open(host, port)
-        self.port: int = self._socket.getsockname()[1]
-        self.sync = Sync(space, self.send, clock)
+        self.here: Any = self._socket.getsockname()
+        self.port: int = self.here[1]
         self._said: set[str] = set()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
@@ -68,7 +58,7 @@ class OscServer:
         """Stop listening and free the port. Harmless when already closed."""
         self._closing.set()
         with contextlib.suppress(OSError):  # closing a UDP socket wakes nobody; a datagram does
-            self._socket.sendto(b"", _reachable(self._socket.getsockname()))
+            self._socket.sendto(b"", _reachable(self.here))
         self._thread.join(timeout=2)
         self._socket.close()
 
@@ -108,56 +98,6 @@ class OscServer:
         if what not in self._said and len(self._said) < MOST_SAID:
             self._said.add(what)
             log.warning("OSC on port %d: %s", self.port, what, exc_info=exc_info)
-
-
-class Sync:
-    """Answers whoever asks with the value of everything: how a surface learns where faders stand.
-
-    A question is smaller than its answer, so that a flood of questions with a forged sender would
-    become a larger flood: one destination is answered once in PAUSE seconds, and MOST_ASKERS
-    destinations in all; what is asked beyond that is let go.
-    """
-
-    def __init__(
-        self,
-        space: AddressSpace,
-        send: Callable[[bytes, Any], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._space = space
-        self._send = send
-        self._clock = clock
-        self._answered: dict[Any, float] = {}  # destination: when, within the last PAUSE
-
-    @trigger("send every value to whoever asks, or to the port given", at_once=True)
-    def sync(self, arguments: Sequence[object], sender: Any) -> None:
-        to = _destination(arguments, sender)
-        if to is None or not self._may_answer(to):
-            return
-        for datagram in osc.bundles(self._space.values().items()):
-            self._send(datagram, to)
-
-    def _may_answer(self, to: Any) -> bool:
-        now = self._clock()
-        self._answered = {who: at for who, at in self._answered.items() if now - at < PAUSE}
-        if to in self._answered or len(self._answered) >= MOST_ASKERS:
-            return False
-        self._answered[to] = now
-        return True
-
-
-def _destination(arguments: Sequence[object], sender: Any) -> Any:
-    """Where an answer goes: to the sender, or to the port it names; None for a button's release."""
-    given = arguments[0] if arguments else None
-    if sender is None or len(arguments) > 1 or not isinstance(given, int | float | None):
-        raise Refused("is pressed with no argument, or with the port to answer to")
-    if given is None or given == 1:
-        return sender
-    if given == 0:
-        return None
-    if not (1024 <= given <= 65535 and given == int(given)):
-        raise Refused(f"answers to a port from 1024 to 65535, not {given}")
-    return (sender[0], int(given), *sender[2:])
 
 
 def _open(host: str, port: int) -> socket.socket:
