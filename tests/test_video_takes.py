@@ -307,6 +307,6 @@ def test_a_controller_sees_the_button_go_off_and_reads_why(tmp_path):
         assert engine.turn()
     engine.turn()
     deck.close()
-    assert [knob.address for knob in space.changed(stamp)].count("/system/record") == 1
+    assert [knob.address for knob in space.changes(stamp).changed].count("/system/record") == 1
     assert "check that the folder" in engine.stats.error
     assert (engine.stats.faults, engine.stats.sink) == (0, "wall")
