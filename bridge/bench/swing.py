@@ -35,7 +35,7 @@ WOKEN, SETTLED, HEARD = (
 SHORTEST, LONGEST = 3.0, 100.0  # frames a period
 BESIDE = 12  # neighbouring waves on each side, beyond the peak's own two
 TRIED, SHOWN = 100, 15  # settings of a search
-MOVED = (-0.1, -0.05, 0.0, 0.05, 0.1)  # of a fader's travel
+MOVED = (-0.2, -0.1, 0.0, 0.1, 0.2)  # of a fader's travel
 SEARCHED, MEASURED = "160x96", "320x192"
 WIDTH = 130  # of the table
 
@@ -169,21 +169,31 @@ def one_period(trace: Trace, count: int) -> list[np.ndarray]:
     return [trace.pictures[begin + round(step * period / count)] for step in range(count)]
 
 
-def strongest(curve: Sequence[float]) -> Wave:
-    """The strongest wave between SHORTEST and LONGEST frames a period, by the power spectrum of
-    the curve less its slow course, under a Hann window."""
+def strongest(
+    curve: Sequence[float], shortest: float = SHORTEST, longest: float = LONGEST
+) -> Wave:
+    """The strongest wave between `shortest` and `longest` frames a period, by the power spectrum
+    of the curve less its slow course, under a Hann window."""
     values = np.asarray(curve, float)
     count, places = len(values), np.arange(len(values))
     values = values - np.polynomial.Polynomial.fit(places, values, 3)(places)
     power = np.abs(np.fft.rfft(values * np.hanning(count), 4 * count)) ** 2  # four times as fine
-    low, high = math.ceil(4 * count / LONGEST), math.floor(4 * count / SHORTEST)
+    low, high = math.ceil(4 * count / longest), math.floor(4 * count / shortest) + 1
     peak = low + int(np.argmax(power[low:high]))
     beside = np.r_[
-        power[max(low, peak - 4 * (BESIDE + 2)) : max(low, peak - 8)],
+        power[max(2, peak - 4 * (BESIDE + 2)) : max(2, peak - 8)],
         power[peak + 8 : peak + 4 * (BESIDE + 2)],
     ]
     swing = 4 * math.sqrt(power[peak]) / count  # half of it is the window's
     return Wave(4 * count / peak, float(power[peak] / (np.median(beside) + 1e-12)), swing)
+
+
+def in_loss(trace: Trace) -> Wave:
+    """The light's wave as the loss has it: at its period, or at half of it, because too dark is as
+    wrong as too bright; whichever stands out more."""
+    period = strongest(trace.light).period
+    near = (strongest(trace.loss, 0.85 * p, 1.15 * p) for p in (period, period / 2))
+    return max(near, key=lambda wave: wave.stands_out)
 
 
 def _table(title: str, first: Sequence[str]) -> Table:
@@ -194,7 +204,7 @@ def _table(title: str, first: Sequence[str]) -> Table:
 
 
 def _cells(clip: str, trace: Trace) -> list[str]:
-    light, loss = strongest(trace.light), strongest(trace.loss)
+    light, loss = strongest(trace.light), in_loss(trace)
     return [
         clip, f"{statistics.mean(trace.decibels):.1f}", f"{light.period:.1f}",
         f"{light.stands_out:.0f}", f"{light.swing:.1f}", f"{loss.period:.1f}",
