@@ -1,4 +1,4 @@
-"""How well: decibels from blank, and what a burst of the learning rate does.
+"""How well: decibels from blank, under every rule, and what a burst of the learning rate does.
 
 Offline, so that a figure can be made again: one step a frame, default knobs, the same seed.
 """
@@ -15,9 +15,12 @@ from bridge.bench.measure import fitted, frames
 from bridge.frame import Frame
 from bridge.learn import image, tuning
 from bridge.learn.learner import Learner
+from bridge.learn.optimiser import SCALE
 
 BEFORE, BURST, AFTER = 200, 45, 150  # frames of the burst's three parts
 BURST_RATE = 0.1
+RULED = 90  # frames under each rule
+KNOWN, KNOWN_GHOST = 18.0, 15.0  # dB at which a picture can be recognised
 
 
 def main(options: argparse.Namespace) -> None:
@@ -27,14 +30,16 @@ def main(options: argparse.Namespace) -> None:
     size = image.parse_size(options.size or "320x192")
     count = options.frames or 450
     names = options.net or [name for name in nets.NAMES if name != "through"]
-    waking, bursts = _waking_table(count), _burst_table()
+    waking, bursts, rules = _waking_table(count), _burst_table(), _rules_table()
     for address in options.sources or ["pattern:"]:
         longest = max(count, BEFORE + BURST + AFTER)
         source = fitted(frames(address, longest), size)
         for name in names:
             waking.add_row(address.rsplit("/", 1)[-1], name, *_waking(name, size, source[:count]))
             bursts.add_row(address.rsplit("/", 1)[-1], name, *_burst(name, size, source))
+            rules.add_row(address.rsplit("/", 1)[-1], name, *_ruled(name, size, source[:RULED]))
     console.print(waking)
+    console.print(rules)
     console.print(bursts)
 
 
@@ -60,6 +65,26 @@ def _waking(name: str, size: tuple[int, int], source: Sequence[Frame]) -> list[s
     first = next((str(i + 1) for i, d in enumerate(curve) if d >= 20), "never")
     at = [f"{curve[i - 1]:.1f}" for i in (30, 60, 150) if i <= len(curve)]
     return [first, *at, f"{statistics.mean(curve[-100:]):.1f}"]
+
+
+def _rules_table() -> Table:
+    title = f"rules at the default rate: first frame of {KNOWN:.0f} dB (ghost {KNOWN_GHOST:.0f}),"
+    table = Table(title=f"{title} and dB of the last 10 of {RULED}")
+    for heading in ("clip", "net", *SCALE):
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _ruled(name: str, size: tuple[int, int], source: Sequence[Frame]) -> list[str]:
+    cells = []
+    for rule in SCALE:
+        learner = Learner(name, size, seed=1)
+        learner.optimiser.rule = rule
+        curve = decibels(learner, source)
+        known = KNOWN_GHOST if name == "ghost" else KNOWN
+        first = next((str(i + 1) for i, d in enumerate(curve) if d >= known), "never")
+        cells.append(f"{first} / {statistics.mean(curve[-10:]):.1f}")
+    return cells
 
 
 def _burst_table() -> Table:

@@ -169,9 +169,7 @@ def one_period(trace: Trace, count: int) -> list[np.ndarray]:
     return [trace.pictures[begin + round(step * period / count)] for step in range(count)]
 
 
-def strongest(
-    curve: Sequence[float], shortest: float = SHORTEST, longest: float = LONGEST
-) -> Wave:
+def strongest(curve: Sequence[float], shortest: float = SHORTEST, longest: float = LONGEST) -> Wave:
     """The strongest wave between `shortest` and `longest` frames a period, by the power spectrum
     of the curve less its slow course, under a Hann window."""
     values = np.asarray(curve, float)

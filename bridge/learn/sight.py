@@ -7,10 +7,11 @@ what is seen is developed.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, conv2d, grid_sample, interpolate, pad
+from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate, pad
 
 from bridge.params import Param
 
@@ -106,16 +107,32 @@ def blurred(x: Tensor, deviation: float) -> Tensor:
     if times == 1:
         return _gaussian(x, deviation)
     small = avg_pool2d(x, times, ceil_mode=True, count_include_pad=False)
-    small = _gaussian(small, deviation / times)
+    # The average of a square and the tent that enlarges have widened it by so much already.
+    made = (times**2 - 1) / 12 + times**2 / 6
+    small = _gaussian(small, math.sqrt(deviation**2 - made) / times)
     return interpolate(small, (height, width), mode="bilinear", align_corners=False)
 
 
 def _gaussian(x: Tensor, deviation: float) -> Tensor:
     reach = max(1, math.ceil(2.5 * deviation))
-    steps = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
-    taps = torch.exp(-0.5 * (steps / deviation) ** 2)
-    taps = taps / taps.sum()
-    planes = x.flatten(0, 1)[:, None]  # each channel a picture of its own
-    planes = conv2d(pad(planes, (reach, reach, 0, 0), mode="replicate"), taps.view(1, 1, 1, -1))
-    planes = conv2d(pad(planes, (0, 0, reach, reach), mode="replicate"), taps.view(1, 1, -1, 1))
-    return planes.view_as(x)
+    taps = [math.exp(-0.5 * (step / deviation) ** 2) for step in range(reach + 1)]
+    whole = taps[0] + 2 * sum(taps[1:])
+    for side in (-1, -2):
+        x = _smeared(x, [tap / whole for tap in taps], side)
+    return x
+
+
+def _smeared(x: Tensor, taps: Sequence[float], side: int) -> Tensor:
+    """A symmetric filter along one side: the tap of the middle, then of its neighbours.
+
+    Shifted sums: a convolution of one channel takes three times as long at 320×192, thirty at
+    960×544 (docs/log.md 11).
+    """
+    reach, length = len(taps) - 1, x.shape[side]
+    around = (reach, reach, 0, 0) if side == -1 else (0, 0, reach, reach)
+    wide = pad(x, around, mode="replicate")
+    total = wide.narrow(side, reach, length) * taps[0]
+    for step, tap in enumerate(taps[1:], 1):
+        left, right = (wide.narrow(side, reach + at, length) for at in (-step, step))
+        total.add_(left + right, alpha=tap)
+    return total
