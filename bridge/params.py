@@ -73,8 +73,8 @@ class Param(Declared[T]):
                ratio; where min is 0, from `floor` up, and 0 at the very end); "antilog" (the
                same mirrored: fine near max, for momentum and its kin)
     choices    the names of a choice, in the order of their indices
-    slew       seconds a continuous knob takes to glide to a new value; 0 = at once; None = as
-               long as the space's own `slew`
+    slew       seconds that a continuous knob takes at least to glide to a new value, and longer if
+               the space's own `slew` is; 0 = always at once; None = as long as the space's own
     active     tells, from the owner, whether the knob does anything at present
     preset     whether presets hold it: not what a recalled look must neither start nor stop
     """

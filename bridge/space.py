@@ -335,7 +335,8 @@ class AddressSpace:
     def _move(self, knob: Knob, value: Any, now: float) -> None:
         declared = knob.declared
         assert isinstance(declared, Param)
-        seconds = self.slew if declared.slew is None else declared.slew
+        least = declared.slew
+        seconds = 0.0 if least == 0 else max(self.slew, least or 0.0)
         if declared.kind == "float" and seconds > 0:
             begin, end = declared.to_norm(knob.value), declared.to_norm(value)
             self._glides[knob] = _Glide(now, seconds, begin, end, value)

@@ -1,5 +1,6 @@
 """The networks."""
 
+import itertools
 import math
 
 import pytest
@@ -134,18 +135,26 @@ def test_a_knob_of_the_code_at_rest_changes_nothing(name, knob):
     assert penalty == 0.0
 
 
+def openings(code, gate):
+    code.knobs.gate = gate
+    return code(torch.ones(1, code.width.in_channels, 1, 1))[0].flatten()
+
+
 @pytest.mark.parametrize("name", LEARNING)
-def test_the_gate_shuts_the_code_channel_by_channel(name):
-    net = blank(name)
-    code = net.code
-    channels = code.width.in_channels
-    z = torch.ones(1, channels, 2, 3)
-    code.knobs.gate = 0.0
-    assert code(z)[0].sum() == 6  # one channel, in six places
-    code.knobs.gate = 0.5
-    opened = code(z)[0][0, :, 0, 0]
-    assert float(opened.sum()) == pytest.approx(1 + (channels - 1) / 2)
-    assert ((opened > 0) & (opened < 1)).sum() <= 1
+def test_the_gate_leaves_one_channel_at_the_bottom_and_opens_them_in_turn(name):
+    code = blank(name).code
+    assert openings(code, 0.0).count_nonzero() == 1
+    assert (openings(code, 1.0) == 1).all()
+    counts = [int(openings(code, step / 50).count_nonzero()) for step in range(51)]
+    assert counts == sorted(counts)
+    assert counts[-1] == code.width.in_channels
+    assert (openings(code, 0.7).diff() <= 0).all()
+
+
+def test_the_gate_moves_without_a_step():
+    code = blank("paint").code
+    steps = [openings(code, step / 300) for step in range(301)]
+    assert max(float((b - a).abs().max()) for a, b in itertools.pairwise(steps)) < 0.1
 
 
 def test_noise_shakes_the_code_by_its_own_size():

@@ -309,6 +309,14 @@ def test_a_knob_that_slews_glides_there(space, learner):
     assert learner.gentle == pytest.approx(0.5)
 
 
+def test_a_slower_slew_of_the_whole_holds_for_a_knob_that_slews_too(space, learner):
+    space.slew = 4.0
+    space.set("/learn/gentle", [1.0])
+    space.apply(10.0)
+    space.apply(11.0)
+    assert learner.gentle == pytest.approx(0.25)
+
+
 def test_a_glide_lands_exactly(space, learner):
     learner.rate = 1e-3
     space.slew = 0.3

@@ -20,11 +20,12 @@ from bridge.learn.optimiser import SCALE
 BEFORE, BURST, AFTER = 200, 45, 150  # frames of the burst's three parts
 BURST_RATE = 0.1
 RULED = 90  # frames under each rule
+WIDTH = 120  # of the tables
 KNOWN, KNOWN_GHOST = 18.0, 15.0  # dB at which a picture can be recognised
 
 
 def main(options: argparse.Namespace) -> None:
-    console = Console()
+    console = Console(width=max(WIDTH, Console().width))
     tuning.keep_memory()
     tuning.use_threads(tuning.OFFLINE_THREADS)
     size = image.parse_size(options.size or "320x192")

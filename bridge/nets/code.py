@@ -22,8 +22,8 @@ class Code(Knobs):
     """What a hand can do to a code."""
 
     gate = Param(
-        1.0, min=0.0, max=1.0, active=lambda self: self.used,
-        doc="share of the code that passes: lower, and the picture melts into fewer, larger shapes",
+        1.0, min=0.0, max=1.0, slew=0.5, active=lambda self: self.used,
+        doc="how far the code is open: lower, and the picture melts into fewer, larger shapes",
     )  # fmt: skip
     noise = Param(
         0.0, min=0.0, max=2.0, active=lambda self: self.used,
@@ -69,9 +69,18 @@ class Bottleneck(nn.Module):
         return made.to(z.dtype)
 
     def _passes(self, z: Tensor) -> Tensor:
-        """(1, channels, 1, 1): 1 for the channels that are open, 0 for the shut, and one between,
-        so that the fader moves without a step. One is always open."""
+        """(1, channels, 1, 1): how open each channel is. At the bottom of the fader the first alone
+        is; at the top all are.
+
+        The front of closing channels is a third as wide as what is open, and moves with the cube of
+        the fader, so that a network can follow while it moves. What passes is made stronger, by
+        half of what would keep the code's strength: a network that has to grow its weights for
+        that itself bursts when it is opened again. For the same reason the gate always glides
+        (docs/log.md 12 has what each of these is worth).
+        """
         channels = z.shape[1]
-        order = torch.arange(channels, device=z.device, dtype=z.dtype)
-        open_ = (1 + self.knobs.gate * (channels - 1) - order).clamp_(0, 1)
-        return open_.view(1, -1, 1, 1)
+        front = 1 + (1.5 * (channels - 1) - 1) * self.knobs.gate**3
+        order = torch.arange(channels, device=z.device, dtype=torch.float32)
+        opened = ((front - order) / max(1.0, front / 3)).clamp_(0, 1)
+        stronger = (channels / opened.sum()) ** 0.25
+        return (opened * stronger).view(1, -1, 1, 1).to(z.dtype)
