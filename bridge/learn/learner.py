@@ -77,11 +77,11 @@ class Learner:
     )  # fmt: skip
     noise = Param(
         0.0, min=0.0, max=1.0,
-        doc="noise over what the network looks at, which it is to take away: softer, calmer",
+        doc="noise over what the network looks at, which it is to take away: stained, then softer",
     )  # fmt: skip
     mask = Param(
         0.0, min=0.0, max=0.95,
-        doc="share of patches hidden from the network, which it is to fill in: it guesses",
+        doc="share of patches hidden from the network, which it is to fill in: holes, then guesses",
     )  # fmt: skip
 
     def __init__(

@@ -88,7 +88,11 @@ class Optimiser:
     bound per tensor follows LARS, You et al. 2017, arXiv 1708.03888.
     """
 
-    rule = Param("adam", choices=tuple(SCALE), doc="how a gradient becomes a step")
+    rule = Param(
+        "adam",
+        choices=tuple(SCALE),
+        doc="how a gradient becomes a step; sgd shivers from frame to frame",
+    )
     rate = Param(
         2.5e-3, min=0.0, max=1.0, taper="log", floor=1e-6,
         doc="learning rate: 0 holds still, 0.0025 learns, 0.1 bursts as far as trust lets it",
@@ -96,16 +100,16 @@ class Optimiser:
     momentum = Param(
         0.9, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
         active=lambda self: self.rule in DIRECTED,
-        doc="how long a direction is kept: 0 is rough, 0.99 sways, 0.999 overshoots for seconds",
+        doc="how long a direction is kept: 0 is rough, 0.99 sways, 0.999 overshoots, 0.9999 bursts",
     )  # fmt: skip
     second = Param(
         0.95, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
         active=lambda self: self.rule in MEASURED,
-        doc="how long the gradient's size is remembered; high, and a cut hits harder",
+        doc="how long the gradient's size is remembered: low, it swings; high, a cut hits harder",
     )  # fmt: skip
     clip = Param(
         1.0, min=1e-3, max=10.0, taper="log",
-        doc="longest gradient let through; below 0.1 it slows and softens, most under sgd",
+        doc="longest gradient let through: most are 0.02 to 0.5; lower, and all slows down",
     )  # fmt: skip
     decay = Param(
         0.0, min=0.0, max=100.0, taper="log", floor=1e-3,
@@ -113,7 +117,7 @@ class Optimiser:
     )  # fmt: skip
     trust = Param(
         0.02, min=1e-3, max=1.0, taper="log",
-        doc="farthest a layer may move in one step, as a share of its own length; 1 lets it burst",
+        doc="farthest a layer may move in a step, as a share of its length; 1 lets it burst",
     )  # fmt: skip
 
     @torch.no_grad()

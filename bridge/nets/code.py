@@ -27,11 +27,11 @@ class Code(Knobs):
     )  # fmt: skip
     noise = Param(
         0.0, min=0.0, max=2.0, active=lambda self: self.used,
-        doc="noise in the code, times its own size: shapes shiver, and what is learnt is vaguer",
+        doc="noise in the code, times its own size: shapes shiver, and dissolve into static at 2",
     )  # fmt: skip
     kl = Param(
         0.0, min=0.0, max=10.0, taper="log", floor=1e-5, active=lambda self: self.used,
-        doc="pull of the code towards its middle: above 0 the picture trembles, then averages",
+        doc="pull of the code towards its middle: above 0 it trembles, from 1 it becomes clouds",
     )  # fmt: skip
 
 
