@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bridge import cli
-from bridge.bench import measure, speed
+from bridge import cli, preset
+from bridge.bench import knobs, learn, measure, speed, swing
 from bridge.bench.afternoon import Afternoon
 from bridge.bench.learn import decibels
 from bridge.learn.learner import Learner
+from bridge.learn.optimiser import SCALE
 
 SIZE = 64, 48
 
@@ -71,6 +72,106 @@ def test_looks_writes_a_sheet_for_each_source(tmp_path, capsys):
     assert cli.main([*words, *sources, "--out", f"stills:{tmp_path / 'sheets'}"]) == 0
     assert sorted(os.listdir(tmp_path / "sheets")) == ["000001.png", "000002.png"]
     assert "tiles" in capsys.readouterr().out
+
+
+def test_looks_shows_a_period_of_a_preset(tmp_path):
+    words = ["bench", "looks", "--net", "tiles", "--size", "64x32", "--frames", "8"]
+    out = ["--preset", "pulse", "--in", "pattern:64x32", "--out", f"stills:{tmp_path / 'sheets'}"]
+    assert cli.main([*words, *out]) == 0
+    assert sorted(os.listdir(tmp_path / "sheets")) == ["000001.png", "000002.png"]
+
+
+def wave(period, count=300, swing=5.0, noise=0.5):
+    place, chance = np.arange(count), np.random.default_rng(1)
+    curve = swing * np.sin(2 * np.pi * place / period) + 0.02 * place
+    return list(curve + noise * chance.standard_normal(count))
+
+
+@pytest.mark.parametrize("period", [5.0, 12.5, 40.0])
+def test_the_strongest_wave_is_found_with_its_period_and_swing(period):
+    found = swing.strongest(wave(period))
+    assert found.period == pytest.approx(period, rel=0.03)
+    assert found.swing == pytest.approx(5.0, rel=0.1)
+    assert found.stands_out > 100
+
+
+def test_noise_has_no_wave_that_stands_out():
+    assert swing.strongest(wave(10.0, swing=0.0)).stands_out < 15
+
+
+def test_the_lights_wave_is_looked_for_in_the_loss_at_half_its_period_too():
+    trace = swing.Trace(loss=wave(20.0, swing=1.0, noise=0.1), light=wave(40.0))
+    assert swing.in_loss(trace).period == pytest.approx(20.0, rel=0.03)
+
+
+def test_a_period_begins_with_its_darkest_picture():
+    light = wave(40.0, noise=0.0)
+    trace = swing.Trace(light=light, pictures=[np.full((1, 1), n) for n in range(300)])
+    chosen = [int(picture[0, 0]) for picture in swing.one_period(trace, 8)]
+    assert chosen == [chosen[0] + 5 * step for step in range(8)]
+    assert light[chosen[0]] == pytest.approx(min(light[200:]), abs=1.0)
+
+
+@pytest.fixture(scope="module")
+def long_source():
+    return measure.fitted(measure.frames("pattern:96x64", 300), (96, 64))
+
+
+def test_a_preset_that_swings_swings_and_the_same_network_at_rest_does_not(long_source):
+    pulse = swing.strongest(swing.played(preset.read("pulse"), (96, 64), long_source).light)
+    rest = swing.strongest(swing.played({}, (96, 64), long_source).light)
+    assert 10 < pulse.period < 50
+    assert pulse.swing > 4
+    assert pulse.swing > 3 * rest.swing
+
+
+def test_a_search_prints_what_it_found(long_source):
+    table = printed(swing.search({"clip": long_source[:170]}, (96, 64), 2))
+    assert "the best of 2 settings" in table
+    assert "clip" in table
+
+
+def test_swing_follows_a_fader(monkeypatch, capsys):
+    for name, count in (("WOKEN", 5), ("SETTLED", 5), ("HEARD", 50)):
+        monkeypatch.setattr(swing, name, count)
+    words = ["bench", "swing", "--preset", "pulse", "--fader", "/learn/momentum"]
+    assert cli.main([*words, "--size", "32x32", "--in", "pattern:32x32"]) == 0
+    assert capsys.readouterr().out.count("pulse") == len(swing.MOVED)
+
+
+def test_knobs_moves_every_knob_and_lets_it_rest(source, monkeypatch):
+    for name, count in (("TAUGHT", 6), ("HELD", 12), ("SWEPT", 12), ("RESTED", 4)):
+        monkeypatch.setattr(knobs, name, count)
+    one = knobs.Taught("tiles", SIZE, source * 2)
+    moved = [knob for _, knob in knobs._knobs([one])]
+    assert {"/see/blur", "/learn/rate", "/net/gate", "/net/name"} <= {k.address for k in moved}
+    nobody, gate = one.nobody(), one.row(one.space["/net/gate"])
+    assert float(nobody[4]) < 0.5 < float(gate[4])
+    assert gate[2:7:3] == ["0", "1"]
+    assert one.space["/net/gate"].value == 1.0
+
+
+def test_a_knob_travels_from_its_rest_to_both_its_ends_and_back(source, monkeypatch):
+    monkeypatch.setattr(knobs, "TAUGHT", 2)
+    one = knobs.Taught("tiles", SIZE, source)
+    way = knobs.travel(one.space["/learn/rate"], 90)
+    assert (len(way), max(way), min(way)) == (90, 1.0, 0.0)
+    assert way[-1] == pytest.approx(0.0025)
+    assert set(knobs.travel(one.space["/learn/rule"], 90)) == set(SCALE)
+
+
+def test_learn_tries_every_rule(monkeypatch, capsys):
+    monkeypatch.setattr(learn, "RULED", 12)
+    words = ["bench", "learn", "--net", "tiles", "--size", "64x48", "--frames", "12"]
+    assert cli.main([*words, "--in", "pattern:64x48"]) == 0
+    out = capsys.readouterr().out
+    assert all(rule in out for rule in SCALE)
+
+
+def test_what_a_knob_costs_is_told_for_every_knob_that_costs(source, monkeypatch):
+    monkeypatch.setattr(speed, "BLOCKS", 1)
+    table = printed(speed.costs((64, 32), measure.fitted(source, (64, 32))))
+    assert all(name in table for name in (*speed.IN_USE, *speed.RULES))
 
 
 def test_live_measures_with_the_faders_still_and_moved(capsys):
