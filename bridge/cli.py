@@ -66,7 +66,8 @@ camera:0@1280x720), pattern: (built in, the default)"
     add("--in", dest="source", metavar="ADDRESS", help=frames)
     pictures = "where pictures go: file:NAME.mp4, file:NAME.mkv (lossless), stills:FOLDER, none:"
     add("--out", dest="sinks", metavar="ADDRESS", action="append", help=pictures + "; repeatable")
-    add("--net", metavar="NAME", help="the network: tiles, paint (default), ghost, through")
+    net = "the network to begin with: tiles, sharp, paint (default), dream, ghost, through"
+    add("--net", metavar="NAME", help=net)
     lines = "the picture's lines (default: 192, or 540 on a graphics card); its width follows \
 the source"
     add("--lines", type=int, metavar="N", help=lines)
@@ -83,7 +84,8 @@ the source"
     add("--osc", type=int, metavar="PORT", help="the port to hear OSC on (default: 9137)")
     told = "who is told what changes, or none (default: localhost:9138); repeatable"
     add("--feedback", metavar="HOST:PORT", action="append", help=told)
-    brain = "begin with the weights in this file if it is there, and save them to it at the end"
+    brain = "begin with the weights in this file if it is there, and save them to it at the end; \
+other networks that run have theirs beside it (NAME-ghost…)"
     add("--brain", metavar="FILE", help=brain)
     add("--seed", type=int, metavar="N", help="seed of the random beginning (default: a new one)")
     add("--frames", type=int, metavar="N", help="stop after so many frames")

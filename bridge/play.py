@@ -142,6 +142,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
                 for warning in space.recall(preset.read(asked), at_once=True):
                     log.warning("--preset %s: %s", asked, warning)
             _set(space, config.sets, "--set")
+            learner.settle()
             for address in config.sinks:
                 engine.senders.append(video.open_sender(address, live=live, rate=rate))
                 opened.callback(engine.senders[-1].close)

@@ -15,6 +15,7 @@ def rows(space: AddressSpace) -> list[dict[str, Any]]:
 def _row(knob: Knob) -> dict[str, Any]:
     declared = knob.declared
     row: dict[str, Any] = {"address": knob.address, "kind": knob.kind, "access": knob.access}
+    row["active"] = knob.active
     if isinstance(declared, Param):
         if knob.kind in ("float", "int"):
             row |= {"min": declared.min, "max": declared.max, "taper": declared.taper}

@@ -135,3 +135,17 @@ def test_a_brain_tells_what_it_is(tmp_path):
     )  # fmt: skip
     assert float(told["psnr"]) == pytest.approx(one.score.psnr, abs=0.01)
     assert told["hash"] == one.score.hash
+
+
+@pytest.mark.parametrize("seed", ["x", "-1", "", str(1 << 63)])
+def test_a_brain_whose_seed_is_none_is_refused_and_changes_nothing(tmp_path, seed):
+    place, one = tmp_path / "b.safetensors", taught()
+    brain.save(one.life, str(place))
+    with safe_open(place, "pt") as file:
+        told = file.metadata() | {"seed": seed}
+    save_file(one.weights.state(), place, told)
+    other = learner(seed=9)
+    before = other.weights.hash()
+    with pytest.raises(Refusal, match="which seed"):
+        brain.load(other.life, str(place))
+    assert other.weights.hash() == before

@@ -188,7 +188,7 @@ def test_a_wrong_knob_in_a_file_is_said_to_be_there(tmp_path, capsys):
         (["--set", "/learn/blank=1"], "pressed"),
         (["--config", "nowhere.toml"], "check the path"),
         (["--preset", "nowhere.json"], "check the path"),
-        (["--preset", "breathless"], "only default"),
+        (["--preset", "breathless"], "pulse"),
         (["--brain", ""], "--brain: it is empty"),
         (["--report", ""], "--report: it is empty"),
         (["--listen", ""], "--listen: it is empty"),

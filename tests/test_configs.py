@@ -21,6 +21,8 @@ def test_it_can_be_read_and_names_only_knobs_and_presets_that_are_there(path):
     for address, value in chosen.knobs.items():
         space.assign(address, value)
     assert set(chosen.preset) <= set(preset.shipped())
+    overwritten = {address for name in chosen.preset for address in preset.read(name)}
+    assert not overwritten & set(chosen.knobs), "a preset goes on top of [knobs]"
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

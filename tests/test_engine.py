@@ -1,5 +1,7 @@
 """The loop: apply, receive, see, look, send, learn."""
 
+from concurrent.futures import wait
+
 import numpy as np
 import pytest
 import torch
@@ -263,7 +265,7 @@ def test_a_switch_of_the_network_loses_no_picture():
     for _ in range(6):
         one.turn()
         if one.learner._drawing is not None:
-            one.learner._drawing.join(10)
+            wait([one.learner._drawing], 10)
     assert one.learner.life.name == "tiles"
     assert len(one.senders[0].pictures) == 6
     assert one.stats.faults == 0

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from concurrent.futures import wait
 
 import pytest
 import torch
@@ -481,7 +482,7 @@ def test_live_the_old_network_plays_on_until_the_new_one_is_drawn():
     assert begun.wait(10)
     assert one.life.name == "paint"
     go.set()
-    one._drawing.join(10)
+    wait([one._drawing], 10)
     play(one)
     assert one.life.name == "ghost"
     assert one.score.learnt == 1
@@ -491,7 +492,7 @@ def test_live_a_network_that_cannot_be_had_leaves_the_old_one_and_says_why():
     one = Learner("tiles", (72, 64), seed=1, waits=False)  # ghost needs thirty-twos
     one.running.name = "ghost"
     play(one)
-    one._drawing.join(10)
+    wait([one._drawing], 10)
     play(one)
     assert one.running.name == one.life.name == "tiles"
     assert "multiples of 32" in one.trouble
@@ -502,11 +503,11 @@ def test_the_hand_may_move_on_while_a_network_is_drawn():
     for name in ("ghost", "tiles"):
         one.running.name = name
         play(one)
-        one._drawing.join(10)
+        wait([one._drawing], 10)
     for _ in range(4):
         play(one)
         if one._drawing:
-            one._drawing.join(10)
+            wait([one._drawing], 10)
     assert one.life.name == "tiles"
 
 
@@ -518,3 +519,85 @@ def test_blank_begins_the_network_that_runs():
     play(one)
     assert one.life.name == "paint"
     assert one.score.hash == learner("paint", seed=5).score.hash
+
+
+def test_a_network_that_cannot_be_had_is_told_each_time_it_is_asked_for():
+    one = Learner("tiles", (72, 64), seed=1, waits=False)
+    for _ in range(2):
+        one.running.name = "ghost"
+        play(one)
+        assert one.trouble == ""
+        wait([one._drawing], 10)
+        play(one)
+        assert "multiples of 32" in one.trouble
+
+
+def test_who_has_moved_on_is_not_blamed_for_what_could_not_be_had():
+    one = Learner("tiles", (48, 48), seed=1, waits=False)
+    one.running.name = "dream"
+    play(one)
+    one.running.name = "paint"
+    for _ in range(3):
+        wait([one._drawing], 10) if one._drawing else None
+        play(one)
+    assert one.life.name == one.running.name == "paint"
+
+
+def test_a_drawing_that_fails_in_any_way_leaves_the_old_network():
+    one = Learner("paint", SIZE, seed=1, waits=False)
+
+    def fail(_life):
+        raise ValueError("odd")
+
+    one.prepare = fail
+    one.running.name = "tiles"
+    play(one)
+    wait([one._drawing], 10)
+    play(one)
+    assert one.life.name == one.running.name == "paint"
+    assert one.trouble == "/net/name tiles: odd"
+
+
+def test_drawing_beside_leaves_the_frame_threads_threads_alone():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    one = Learner("paint", SIZE, seed=1, waits=False)
+    one.running.name = "tiles"
+    play(one)
+    wait([one._drawing], 10)
+    assert torch.get_num_threads() == 2
+    assert one._beside.submit(torch.get_num_threads).result() == 1
+    torch.set_num_threads(before)
+
+
+def test_blank_after_a_return_is_the_next_seed_of_that_network():
+    one = learner("paint", seed=4)
+    one.running.name = "tiles"
+    play(one)
+    one.blank()
+    play(one)
+    one.running.name = "paint"
+    play(one)
+    one.blank()
+    play(one)
+    assert one.score.hash == learner("paint", seed=5).score.hash
+
+
+def test_before_the_first_frame_only_the_named_network_is_drawn():
+    one = learner("paint", seed=4)
+    one.running.name = "tiles"
+    one.settle()
+    assert list(one.lives) == ["tiles"]
+    assert one.score.hash == learner("tiles", seed=4).score.hash
+
+
+def test_one_stall_does_not_end_the_further_steps():
+    one = learner()
+    one.steps = 4
+    one.life.pace = 5.0
+    taken = []
+    for _ in range(80):
+        one.look(one.see(frame()))
+        taken.append(one.learn(time.perf_counter() + 0.5))
+    assert taken[0] == 1
+    assert taken[-1] == 4

@@ -9,6 +9,8 @@ import torch
 from bridge import Refusal, nets
 from bridge.learn import image
 from bridge.nets import layers
+from bridge.nets.code import Code
+from bridge.space import AddressSpace
 
 SIZE = 64, 32
 AT_REST = "code.width", "near", "beside"  # what only a knob opens
@@ -190,3 +192,15 @@ def test_detail_lets_the_place_itself_by_the_code():
     shut, opened = net(x)[0], half(net, x, detail=1.0)[0]
     assert not torch.equal(shut, opened)
     assert torch.equal(shut, half(net, x, detail=0.0)[0])
+
+
+def test_the_gate_always_glides_and_is_made_up_for():
+    played = nets.knobs(torch.Generator())
+    space = AddressSpace()
+    space.add("/net", played[Code])
+    space.set("/net/gate", [0.0])
+    for now, stands in ((0.0, 1.0), (0.25, 0.5), (0.51, 0.0)):
+        space.apply(now)
+        assert space["/net/gate"].value == pytest.approx(stands)
+    code = blank("paint").code
+    assert float(openings(code, 0.0).max()) == pytest.approx(24**0.25)

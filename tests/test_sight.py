@@ -168,3 +168,36 @@ def test_feedback_goes_on_over_a_switch_of_the_network():
     one.look(one.see(frame()))
     one.running.name = "through"
     assert one.look(one.see(Frame(picture(), "bgra", 0.0))).shape == (48, 64, 4)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "made"),
+    [
+        ({"zoom": 2.0}, lambda x: sight.zoomed(x, 2.0)),
+        ({"mirror": "fold"}, lambda x: sight.mirrored(x, "fold")),
+        ({"gray": 0.7}, lambda x: sight.grayed(x, 0.7)),
+        ({"blur": 3.0}, lambda x: sight.blurred(x, 3.0)),
+        ({"zoom": 3.0, "blur": 3.0}, lambda x: sight.blurred(sight.zoomed(x, 3.0), 3.0)),
+    ],
+)
+def test_a_knob_is_its_function(knobs, made):
+    one, x = Sight(), planes()
+    for name, value in knobs.items():
+        setattr(one, name, value)
+    assert torch.equal(one.treat(x, None), made(x))
+    assert not torch.equal(one.treat(x, None), x)
+
+
+@pytest.mark.parametrize("blur", [5e-324, 1e-160, 1e-40, 0.29])
+def test_less_blur_than_any_is_none(blur):
+    one = Sight()
+    one.blur = blur
+    assert one.rests
+    one.invert = 1.0
+    assert torch.equal(one.treat(planes(), None), -planes())
+
+
+def test_zoom_goes_on_with_the_picture_at_its_edges():
+    flat = torch.full((1, 3, 9, 14), 0.5)
+    for times in (1.001, 1.5, 8.0):
+        assert torch.allclose(sight.zoomed(flat, times), flat, atol=1e-6)

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bridge import nets, preset
+from bridge import Refusal, nets, preset
 from bridge.bench.measure import fitted, frames
 from bridge.frame import Frame
 from bridge.learn import image, tuning
@@ -123,9 +123,11 @@ def _moved(knobs: dict[str, Any], fader: str | None) -> Iterator[tuple[str, dict
         yield "", knobs
         return
     space, _ = instrument("tiles", (8, 8))
-    declared = space[fader].declared
-    assert isinstance(declared, Param)
-    middle = declared.to_norm(knobs.get(fader) or declared.default)
+    declared = space[fader].declared if fader in space else None
+    if not isinstance(declared, Param) or declared.choices:
+        raise Refusal(f"--fader {fader}: there is no such fader; {space.nearest(fader)}")
+    stands: Any = knobs.get(fader, declared.default)
+    middle = declared.to_norm(stands)
     for step in MOVED:
         value = declared.from_norm(middle + step)
         yield f"{value:.5g}", knobs | {fader: value}
@@ -146,7 +148,8 @@ def played(knobs: Mapping[str, Any], size: tuple[int, int], source: Sequence[Fra
         learner.look(learner.see(frame))
         learner.learn()
     for address, value in knobs.items():
-        space.assign(address, value)
+        if address in space:  # but for /system's, which a show has
+            space.assign(address, value)
     trace = Trace()
     for number, frame in enumerate(source[WOKEN:]):
         picture = learner.look(learner.see(frame))

@@ -63,7 +63,7 @@ def load(life: Life, path: str) -> None:
         ) from problem
     _check(life, path, metadata, state)
     life.weights.load(state)
-    life.begin_from_here(int(metadata.get("seed", 0)))
+    life.begin_from_here(int(metadata["seed"]))
 
 
 def _check(life: Life, path: str, metadata: dict[str, str], state: dict[str, torch.Tensor]) -> None:
@@ -76,6 +76,9 @@ def _check(life: Life, path: str, metadata: dict[str, str], state: dict[str, tor
             f"--brain {path}: is a {network} of {size}, and this is a {life.name} of"
             f" {life.size[0]}x{life.size[1]}; open it with --net {network} --size {size}."
         )
+    seed = metadata.get("seed", "")
+    if not (seed.isdecimal() and int(seed) < 1 << 63):
+        raise Refusal(f"--brain {path}: does not say which seed it grew from; choose another.")
     if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
         raise Refusal(f"--brain {path}: holds numbers that are not finite; choose another.")
 

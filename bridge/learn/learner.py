@@ -9,15 +9,15 @@ What is measured is measured before the frame has been learnt from.
 
 import math
 import random
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from bridge import Refusal, nets
+from bridge import nets
 from bridge.frame import Frame
 from bridge.learn import image, tuning
 from bridge.learn.life import Life
@@ -51,7 +51,7 @@ class Running:
 
     name = Param(
         "paint", choices=nets.NAMES,
-        doc="the network: another wakes up blank, or as it was when it last ran",
+        doc="the network: another wakes up as it was when it last ran, or with its brain, or blank",
     )  # fmt: skip
     size = Reading("", doc="width x height of the picture it makes")
     weights = Reading(0, doc="how many numbers it has learnt in")
@@ -61,9 +61,9 @@ class Learner:
     """A network, and how it changes.
 
     size is (width, height) in pixels; dtype the precision it computes in (the weights' master is
-    always float32). With `waits`, a network that is switched to is drawn at once, and everything
-    is as the frame's number says; without, beside the frames. Raises Refusal for a network or
-    size that cannot be.
+    always float32). With `waits` (and always on MPS), a network that is switched to is drawn at
+    once, so that all is as the frame's number says; without, beside the frames. Raises Refusal
+    for a network or size that cannot be.
     """
 
     on = Param(True, doc="learn from what is seen; off, not one weight moves")
@@ -95,8 +95,10 @@ class Learner:
         fit: image.Fit = "stretch",
         waits: bool = True,
     ) -> None:
-        self.size, self.fit, self.waits = size, fit, waits
+        self.size, self.fit = size, fit
         self.device, self.dtype = torch.device(device), dtype
+        # Two threads that compute on MPS at once end the process (pytorch/pytorch#197805).
+        self.waits = waits or self.device.type == "mps"
         self.chance = torch.Generator(self.device).manual_seed(seed)
         self._dice = random.Random(seed)
         self._grain: Tensor | None = None
@@ -108,10 +110,12 @@ class Learner:
         self._seed = seed
         self._blank_asked = False
         self.trouble = ""  # why another network could not be had
-        self._drawing: threading.Thread | None = None
-        self._coming: Life | Exception
+        # On a thread of its own that leaves the frame thread's cores to it, and that is waited for
+        # at the end: torch aborts if the program ends while it computes.
+        self._beside = ThreadPoolExecutor(1, "draw", torch.set_num_threads, (1,))
+        self._drawing: Future[Life] | None = None
+        self._asked = ""  # the network that is being drawn
         self._stuck = 0  # steps in a row that were lost
-        self._pace = 0.0  # seconds that a further step takes, smoothed
         self.last: Tensor | None = None  # the last picture, as it was sent
         self.lives: dict[str, Life] = {}
         self.running.name = name
@@ -162,38 +166,43 @@ class Learner:
 
     # Another network
 
+    def settle(self) -> None:
+        """Before the first frame: run the network that the knob names by now, and hold no other.
+        Raises Refusal where it cannot be."""
+        if self.running.name != self.life.name:
+            self.lives.clear()
+            self._live(self._drawn(self.running.name))
+
     def _follow(self) -> None:
         """See to it that the network runs whose name the knob says, without a lost picture.
 
         One that has run is there at once; another is drawn on a thread beside the frames, and
         taken when it is ready. Where it cannot be, the knob goes back and `trouble` says why.
         """
-        if self._drawing is not None and not self._drawing.is_alive():
-            self._drawing = None
-            self._take(self._coming)
+        if self._drawing is not None and self._drawing.done():
+            self._take(self._drawing)
         name = self.running.name
+        if name == self.life.name:
+            return
         if name in self.lives:
+            self.trouble = ""
             self._live(self.lives[name])
         elif self.waits:
             self._live(self._drawn(name))
         elif self._drawing is None:
-            self._drawing = threading.Thread(target=self._draw, args=(name,), daemon=True)
-            with tuning.roaming():
-                self._drawing.start()
-
-    def _draw(self, name: str) -> None:
-        torch.set_num_threads(1)  # of this thread; the frame thread's keep their cores
-        try:
-            self._coming = self._drawn(name)
-        except (Refusal, RuntimeError, OSError, MemoryError) as problem:
-            self._coming = problem
-
-    def _take(self, coming: Life | Exception) -> None:
-        if isinstance(coming, Life):
-            self.lives[coming.name] = coming  # the hand may have moved on; it is there for later
             self.trouble = ""
-        else:
-            self.trouble = f"/net/name {self.running.name}: {coming}"
+            self._asked = name
+            with tuning.roaming():
+                self._drawing = self._beside.submit(self._drawn, name)
+
+    def _take(self, drawn: Future[Life]) -> None:
+        self._drawing = None
+        problem = drawn.exception()
+        if problem is None:
+            self.lives[self._asked] = drawn.result()  # for later, if the hand has moved on
+            return
+        self.trouble = f"/net/name {self._asked}: {problem or type(problem).__name__}"
+        if self.running.name == self._asked:
             self.running.name = self.life.name
 
     # See, look, learn
@@ -201,7 +210,7 @@ class Learner:
     def see(self, frame: Frame) -> Tensor:
         """The frame as the network is to give it back: (1, 3·p·p, H/p, W/p) in [-1, 1], on the
         device. While Sight rests, uint8 pixels become patches in one copy."""
-        if self.running.name != self.life.name:
+        if self.running.name != self.life.name or self._drawing is not None:
             self._follow()
         pixels = image.fit(image.upload(frame, self.device), self.size, self.fit)
         if self.sight.rests:
@@ -280,20 +289,19 @@ class Learner:
         """
         if self._y is None:
             return 0
-        begun = time.perf_counter()
         pull = self._judge(publish=True)
         done = 0
         if self._learns():
             self._step(pull)
             done = 1
         if until is not None and self.budget > 0:
-            until = min(until, begun + self.budget / 1e3)
+            until = min(until, time.perf_counter() + self.budget / 1e3)
         while 0 < done < self.steps and self._fits(until):
             start = time.perf_counter()
             self._forward(True)
             self._step(self._judge(publish=False))
             done += 1
-            self._pace += 0.2 * (time.perf_counter() - start - self._pace)
+            self.life.pace += 0.2 * (time.perf_counter() - start - self.life.pace)
         self._y = None  # the graph is spent
         return done
 
@@ -310,7 +318,10 @@ class Learner:
         return pull
 
     def _fits(self, until: float | None) -> bool:
-        return until is None or time.perf_counter() + self._pace <= until
+        if until is None or time.perf_counter() + self.life.pace <= until:
+            return True
+        self.life.pace *= 0.9  # or one stall would keep every later step from being tried
+        return False
 
     def _learns(self) -> bool:
         return self.on and self.steps > 0 and bool(self.life.weights.lengths)

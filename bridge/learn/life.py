@@ -18,9 +18,11 @@ class Life:
     seed, hash, learnt   where its beginning came from, the SHA-256 of its weights then, and the
                          steps taken since
     psnr                 dB of the last picture it made
+    pace                 seconds that a further step takes, smoothed
     """
 
     psnr = 0.0
+    pace = 0.0
 
     def __init__(
         self,

@@ -91,7 +91,7 @@ class Optimiser:
     rule = Param(
         "adam",
         choices=tuple(SCALE),
-        doc="how a gradient becomes a step; sgd shivers from frame to frame",
+        doc="how a gradient becomes a step; sgd shivers. Momentum plays all but sgd and rmsprop",
     )
     rate = Param(
         2.5e-3, min=0.0, max=1.0, taper="log", floor=1e-6,
@@ -105,7 +105,7 @@ class Optimiser:
     second = Param(
         0.95, min=0.0, max=0.9999, taper="antilog", floor=1e-4,
         active=lambda self: self.rule in MEASURED,
-        doc="how long the gradient's size is remembered: low, it swings; high, a cut hits harder",
+        doc="for adam, rmsprop: how long a gradient's size counts: low, it swings; high, cuts hit",
     )  # fmt: skip
     clip = Param(
         1.0, min=1e-3, max=10.0, taper="log",
@@ -123,7 +123,7 @@ class Optimiser:
     @torch.no_grad()
     def step(self, weights: Weights, moments: Moments) -> Tensor:
         """Move the weights once. Answers the gradient's length before clipping, (); where that
-        is not finite nothing moves."""
+        is not finite no weight moves, and no moment but on a GPU, where it fades by a step."""
         norm: Tensor = torch.linalg.vector_norm(weights.gradient)
         share = self._clip(weights.gradient, norm)
         if share is not None:
@@ -160,6 +160,8 @@ class Optimiser:
             moments.update.mul_(share)
         if self.decay > 0:
             moments.update.add_(weights.flat, alpha=-min(1.0, self.rate * self.decay))
+        if isinstance(share, Tensor):  # 0 where the gradient is not finite
+            moments.update.copy_(torch.where(share > 0, moments.update, 0.0))
 
     def _age(self, moments: Moments) -> None:
         if self.rule in DIRECTED:

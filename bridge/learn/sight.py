@@ -15,6 +15,7 @@ from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolat
 
 from bridge.params import Param
 
+SOFTEST = 0.3  # pixels of deviation; less is no blur
 LUMA = (0.0722, 0.7152, 0.2126)  # of blue, green, red: BT.709
 WIDE = 4.0  # pixels of deviation; a wider blur is made on a smaller picture
 
@@ -36,7 +37,7 @@ class Sight:
     )  # fmt: skip
     gray = Param(0.0, min=0.0, max=1.0, doc="how much colour is taken away")
     blur = Param(
-        0.0, min=0.0, max=64.0, taper="log", floor=0.3, unit="px",
+        0.0, min=0.0, max=64.0, taper="log", floor=SOFTEST, unit="px",
         doc="softens what is seen, by this deviation; 0 = off",
     )  # fmt: skip
     contrast = Param(
@@ -49,7 +50,8 @@ class Sight:
     def rests(self) -> bool:
         """Whether it leaves a picture as it is."""
         return (
-            self.feedback == self.gray == self.blur == self.invert == 0
+            self.feedback == self.gray == self.invert == 0
+            and self.blur < SOFTEST
             and self.zoom == self.contrast == 1
             and self.mirror == "off"
         )
@@ -64,7 +66,7 @@ class Sight:
             x = mirrored(x, self.mirror)
         if self.gray > 0:
             x = grayed(x, self.gray)
-        if self.blur > 0:
+        if self.blur >= SOFTEST:
             x = blurred(x, self.blur)
         if self.contrast != 1 or self.invert > 0:
             x = (x * (self.contrast * (1 - 2 * self.invert))).clamp_(-1, 1)
@@ -75,7 +77,7 @@ def zoomed(x: Tensor, times: float) -> Tensor:
     """The middle of the picture, enlarged to its whole size; `times` ≥ 1 may be any number."""
     lens = x.new_tensor([[[1 / times, 0, 0], [0, 1 / times, 0]]]).expand(len(x), 2, 3)
     grid = affine_grid(lens, list(x.shape), align_corners=False)
-    return grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return grid_sample(x, grid, mode="bilinear", align_corners=False)
 
 
 def mirrored(x: Tensor, how: str) -> Tensor:

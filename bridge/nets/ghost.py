@@ -21,7 +21,7 @@ LOCAL = 12  # numbers that hold a patch of 16×16 pixels beside it
 class Detail(Knobs):
     detail = Param(
         0.0, min=0.0, max=1.0, active=lambda self: self.used,
-        doc="how much of the place itself gets by the code: 0 is all memory, 1 is all presence",
+        doc="ghost's: how much of the place itself gets by the code: 0 all memory, 1 all presence",
     )  # fmt: skip
 
 
