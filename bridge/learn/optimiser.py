@@ -20,14 +20,14 @@ SMALL = 1e-8  # keeps Adam's quotient finite where a weight has never had a grad
 LATE = 1e9  # a step count at which torch's own correction for a young mean has long been 1
 # The same fader means the same pace: one unit of rate in each rule's own measure. Gradients of a
 # mean over a picture are 0.03 to 0.2 long, so that SGD wants a rate near 1 where Adam wants 0.002
-# (docs/log.md 8 has the sweep).
+# (docs/log.md 9 has the sweep).
 SCALE = {
     "sgd": 120.0, "momentum": 600.0, "nesterov": 450.0, "rmsprop": 0.12, "adam": 1.0, "sign": 0.2,
 }  # fmt: skip
 DIRECTED = ("momentum", "nesterov", "adam", "sign")  # rules that keep a direction
 MEASURED = ("rmsprop", "adam")  # rules that keep the gradient's size
 # Rules whose step does not tell a short gradient from a long one: for these half a gradient has to
-# be made half a step, or the clip fader would do nothing (measured: docs/log.md 8).
+# be made half a step, or the clip fader would do nothing (docs/log.md 9).
 SIZELESS = ("rmsprop", "adam", "sign")
 USUAL = 1.0  # the longest that this counts for: an explosion's is longer and has to find back
 # A tensor of length 0 (a fresh bias) may still move: lengths count as at least this, per weight.

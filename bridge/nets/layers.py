@@ -72,7 +72,7 @@ def blank(net: nn.Module, generator: torch.Generator) -> None:
     begins as a soft enlargement of random colours: begun at random in every tap, each pixel of a
     patch has a pattern of its own, and all patches together lie over the first second as a grid
     (Odena et al. 2016; the cure of Aitken et al. 2017, arXiv 1707.02937, with a tent for its box,
-    whose edges show). It also wakes a third sooner (docs/log.md 7).
+    whose edges show). It also wakes a third sooner (docs/log.md 8).
     """
     for layer in net.modules():
         if isinstance(layer, Head):
