@@ -342,7 +342,7 @@ def test_noise_is_over_what_the_network_looks_at_and_not_over_what_it_is_to_give
     one = learner()
     x = one.see(frame())
     clean = one.look(x)
-    one.noise = 0.5
+    one.denoising.noise = 0.5
     assert not torch.equal(one.look(x), clean)
     assert torch.equal(one._x, x)
     assert float((one._looked_at - x).std()) == pytest.approx(0.5, rel=0.05)
@@ -350,16 +350,16 @@ def test_noise_is_over_what_the_network_looks_at_and_not_over_what_it_is_to_give
 
 def test_noise_is_another_in_each_frame():
     one = learner()
-    one.noise = 0.5
+    one.denoising.noise = 0.5
     x = one.see(frame())
-    assert not torch.equal(one._spoilt(x), one._spoilt(x))
+    assert not torch.equal(one.denoising.spoil(x), one.denoising.spoil(x))
 
 
 def test_a_mask_hides_whole_patches():
     one = learner()
-    one.mask = 0.5
+    one.denoising.mask = 0.5
     x = torch.ones(1, 192, 40, 40)
-    hidden = one._spoilt(x)
+    hidden = one.denoising.spoil(x)
     assert set(hidden.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(hidden.amin(1), hidden.amax(1))
     assert float(hidden.mean()) == pytest.approx(0.5, abs=0.05)
@@ -367,7 +367,7 @@ def test_a_mask_hides_whole_patches():
 
 def test_a_network_learns_to_fill_in_what_is_hidden():
     one = learner()
-    one.mask = 0.3
+    one.denoising.mask = 0.3
     assert play(one, 120)[-1] > 18
 
 
@@ -381,7 +381,7 @@ def test_the_same_seed_is_the_same_chance(knobs):
             if name == "code":
                 setattr(one.net.code.knobs, value, 0.1)
             else:
-                setattr(one, name, value)
+                setattr(one.denoising, name, value)
         return play(one, 6)
 
     assert curve() == curve()

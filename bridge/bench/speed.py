@@ -126,8 +126,9 @@ IN_USE: dict[str, dict[str, float | str]] = {  # knobs whose use costs something
     "/see/mirror": {"sight.mirror": "four"}, "/see/gray": {"sight.gray": 1.0},
     "/see/blur 2 px": {"sight.blur": 2.0}, "/see/blur 32 px": {"sight.blur": 32.0},
     "/see/contrast": {"sight.contrast": 2.0}, "/see/invert": {"sight.invert": 1.0},
-    "/learn/noise": {"noise": 0.3}, "/learn/mask": {"mask": 0.5}, "/learn/l1": {"losses.l1": 0.5},
-    "/learn/ssim": {"losses.ssim": 0.5}, "/learn/edges": {"losses.edges": 0.5},
+    "/learn/noise": {"denoising.noise": 0.3}, "/learn/mask": {"denoising.mask": 0.5},
+    "/learn/l1": {"losses.l1": 0.5}, "/learn/ssim": {"losses.ssim": 0.5},
+    "/learn/edges": {"losses.edges": 0.5},
     "/learn/decay": {"optimiser.decay": 1.0}, "/net/gate": {"net.code.knobs.gate": 0.5},
     "/net/noise": {"net.code.knobs.noise": 0.5}, "/net/kl": {"net.code.knobs.kl": 1e-3},
 }  # fmt: skip
@@ -143,7 +144,7 @@ def costs(size: tuple[int, int], source: Sequence[Frame]) -> Table:
         learner = Learner("paint", size)
         for path, value in knobs.items():
             owner, _, knob = path.rpartition(".")
-            setattr(attrgetter(owner)(learner) if owner else learner, knob, value)
+            setattr(attrgetter(owner)(learner), knob, value)
         played[name] = turn_of(learner)
     times = take_turns(played, source)
     table = Table(title=f"a knob in use, paint {size[0]}x{size[1]}, float32: ms a frame, median")

@@ -20,6 +20,7 @@ from torch import Tensor
 from bridge import nets
 from bridge.frame import Frame
 from bridge.learn import image, tuning
+from bridge.learn.denoising import Denoising
 from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.optimiser import Optimiser
@@ -31,7 +32,6 @@ MOST_DB = 99.0  # what a perfect picture reads as
 FULL = 2.0  # the range of a pixel, -1 to 1: the peak that dB are measured from
 PATIENCE = 30  # steps in a row that may be lost before the network begins again
 HOPELESS = -20.0  # dB: ten times out of range, black and white noise with a long way back
-GRAIN = 1 << 16  # numbers of noise beyond a frame's own, from which each frame begins elsewhere
 
 
 class Score:
@@ -75,14 +75,6 @@ class Learner:
         0.0, min=0.0, max=100.0, unit="ms",
         doc="most time to spend on a frame's steps after the first; 0 = until the next is due",
     )  # fmt: skip
-    noise = Param(
-        0.0, min=0.0, max=1.0,
-        doc="noise over what the network looks at, which it is to take away: stained, then softer",
-    )  # fmt: skip
-    mask = Param(
-        0.0, min=0.0, max=0.95,
-        doc="share of patches hidden from the network, which it is to fill in: holes, then guesses",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -100,8 +92,7 @@ class Learner:
         # Two threads that compute on MPS at once end the process (pytorch/pytorch#197805).
         self.waits = waits or self.device.type == "mps"
         self.chance = torch.Generator(self.device).manual_seed(seed)
-        self._dice = random.Random(seed)
-        self._grain: Tensor | None = None
+        self.denoising = Denoising(self.chance, random.Random(seed))
         self.played = nets.knobs(self.chance)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.score, self.running = Score(), Running()
@@ -242,7 +233,7 @@ class Learner:
 
     def _pass(self, x: Tensor) -> Tensor | None:
         """Look, measure, and keep the graph if it will be learnt from."""
-        self._x, self._looked_at = x, self._spoilt(x)
+        self._x, self._looked_at = x, self.denoising.spoil(x)
         self._forward(self._learns())
         assert self._y is not None
         # The one wait for the device in a frame: what is sent must be known to be a picture.
@@ -257,28 +248,6 @@ class Learner:
             self._y, self._penalty = self.life.net(self._looked_at)
         self._error = self._y.detach() - self._x
         self._mean_square = _mean_square(self._error)
-
-    def _spoilt(self, x: Tensor) -> Tensor:
-        """What the network looks at: `x` under noise, with patches missing."""
-        if self.noise > 0:
-            x = x + self.noise * self._some_grain(x)
-        if self.mask > 0:
-            _, _, rows, columns = x.shape
-            drawn = torch.rand((1, 1, rows, columns), generator=self.chance, device=self.device)
-            x = x * (drawn >= self.mask).to(x.dtype)
-        return x
-
-    def _some_grain(self, x: Tensor) -> Tensor:
-        """Noise of deviation 1, of x's shape: drawn once, and begun elsewhere in each frame,
-        because drawing it costs a millisecond a frame."""
-        count = x.numel()
-        if self._grain is None or len(self._grain) < count + GRAIN:
-            grain = torch.randn(count + GRAIN, generator=self.chance, device=self.device)
-            self._grain = grain.to(self.dtype)
-        begin = self._dice.randrange(GRAIN)
-        batch, channels, rows, columns = x.shape
-        grain = self._grain[begin : begin + count].view(batch, rows, columns, channels)
-        return grain.permute(0, 3, 1, 2)
 
     def learn(self, until: float | None = None) -> int:
         """Judge the picture last looked at, and learn from it, once; answers how many steps were
@@ -354,6 +323,7 @@ class Learner:
             ("/learn", self),
             ("/learn", self.optimiser),
             ("/learn", self.losses),
+            ("/learn", self.denoising),
             ("/net", self.running),
             *(("/net", knobs) for knobs in self.played.values()),
             ("/stats", self.score),
