@@ -104,6 +104,13 @@ def test_the_lights_wave_is_looked_for_in_the_loss_at_half_its_period_too():
     assert swing.in_loss(trace).period == pytest.approx(20.0, rel=0.03)
 
 
+def test_a_network_that_begins_again_and_again_is_no_find():
+    found = swing.Trace(light=wave(40.0), decibels=[20.0] * 300)
+    assert swing._worth(found) > 100
+    found.restarts = 1
+    assert swing._worth(found) == 0
+
+
 def test_a_period_begins_with_its_darkest_picture():
     light = wave(40.0, noise=0.0)
     trace = swing.Trace(light=light, pictures=[np.full((1, 1), n) for n in range(300)])

@@ -106,6 +106,26 @@ def test_knobs_set_before_the_start_hold_from_the_first_frame(tmp_path):
     assert summary["knobs"]["/learn/on"] is False
 
 
+def test_a_preset_that_names_a_network_is_told_of_that_network(tmp_path):
+    offline("--size", "64x64", "--preset", "tide", "--report", tmp_path / "r.json")
+    told = json.loads((tmp_path / "r.json").read_text())["summary"]
+    offline("--size", "64x64", "--net", "ghost", "--report", tmp_path / "g.json")
+    ghost = json.loads((tmp_path / "g.json").read_text())["summary"]
+    assert [told[key] for key in ("net", "weights", "first_hash")] == [
+        ghost[key] for key in ("net", "weights", "first_hash")
+    ]
+
+
+def test_another_network_has_a_brain_of_its_own_beside(tmp_path):
+    brain, seen = tmp_path / "b.safetensors", ["--report", tmp_path / "r.json"]
+    switched = ["--brain", brain, "--set", "/net/name=tiles"]
+    offline(*switched, *seen)
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["b-tiles.safetensors"]
+    first = json.loads((tmp_path / "r.json").read_text())["summary"]["last_hash"]
+    offline(*switched, *seen)
+    assert json.loads((tmp_path / "r.json").read_text())["summary"]["first_hash"] == first
+
+
 def test_a_brain_is_saved_at_the_end_and_opened_at_the_next_start(tmp_path):
     brain = tmp_path / "b.safetensors"
     offline("--brain", brain, "--report", tmp_path / "1.json")

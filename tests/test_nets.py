@@ -190,7 +190,9 @@ def test_the_clouds_are_as_wide_as_their_layer_says():
 def test_detail_lets_the_place_itself_by_the_code():
     net, x = blank("ghost"), torch.rand(1, 192, 4, 8)
     shut, opened = net(x)[0], half(net, x, detail=1.0)[0]
+    between = half(net, x, detail=0.01)[0]
     assert not torch.equal(shut, opened)
+    assert (between - shut).abs().mean() < 0.1 * (opened - shut).abs().mean()
     assert torch.equal(shut, half(net, x, detail=0.0)[0])
 
 
