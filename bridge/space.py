@@ -15,13 +15,13 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from bridge import patterns
+from bridge.held import Held
 from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, finite
 
 log = logging.getLogger("bridge.osc")
 
 MOST_PRESSES = 256  # triggers between two frames; a held-down macro sends tens, a flood thousands
 MOST_SENT = 1024  # values remembered with their senders; one beyond it is told what it sent
-MOST_HELD = 512  # messages kept while the tree grows; the oldest go first
 MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
 
 
@@ -116,34 +116,6 @@ class Changes:
     values: dict[Knob, Value]  # of all these knobs, as they stood at the later stamp
 
 
-class _Held:
-    """Messages that came while the tree was growing: the newest of each address, between presses.
-
-    What an address takes is not known yet, so what could be a press keeps its place and closes
-    what came before it, as a press does; the same again at once is the same.
-    """
-
-    def __init__(self) -> None:
-        self._messages: dict[object, tuple[str, Sequence[object], Any]] = {}
-        self._presses = 0
-
-    def keep(self, address: str, arguments: Sequence[object], sender: Any) -> None:
-        press = not arguments or (len(arguments) == 1 and arguments[0] in (None, 1))
-        message = (address, arguments, sender)
-        if press and arguments and message == next(reversed(self._messages.values()), None):
-            return
-        self._presses += press
-        place = (address, self._presses, press)
-        self._messages.pop(place, None)
-        self._messages[place] = message
-        if len(self._messages) > MOST_HELD:
-            del self._messages[next(iter(self._messages))]
-
-    def take(self) -> list[tuple[str, Sequence[object], Any]]:
-        taken, self._messages = list(self._messages.values()), {}
-        return taken
-
-
 class AddressSpace:
     """Every knob by its OSC address. `set` from any thread; `apply` from the frame thread.
 
@@ -162,7 +134,7 @@ class AddressSpace:
         self._clock = _Clock()
         self._lock = threading.Lock()
         self._pending = [_Pending()]
-        self._held: _Held | None = None
+        self._held: Held | None = None
         self._sent: deque[Sent] = deque(maxlen=MOST_SENT)
         self._glides: dict[Knob, _Glide] = {}
         self._said: set[tuple[str, str]] = set()
@@ -224,7 +196,7 @@ class AddressSpace:
     def hold(self) -> None:
         """Keep what arrives until `complete`; only what is done at once is done."""
         with self._lock:
-            self._held = _Held()
+            self._held = Held()
 
     def complete(self) -> None:
         """Every knob has its address now: line up what has arrived before, in its order."""

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.held import MOST_HELD
 from bridge.params import LONGEST_TEXT, Param, Reading, Refused, trigger
-from bridge.space import MOST_HELD, MOST_PRESSES, MOST_SAID, MOST_SENT, AddressSpace
+from bridge.space import MOST_PRESSES, MOST_SAID, MOST_SENT, AddressSpace
 
 calm = settings(deadline=None)  # others may be using this processor
 
