@@ -88,7 +88,7 @@ class Engine:
         self.space.slew = self.system.slew
         frame = self.receiver.receive(AGAIN)
         if frame is not None:
-            self._play(frame)
+            self._play(frame, now)
         elif self.receiver.status().ended:
             self._publish()
             return False
@@ -97,11 +97,11 @@ class Engine:
         self._publish()
         return True
 
-    def _play(self, frame: Frame) -> None:
+    def _play(self, frame: Frame, now: float) -> None:
         """See, look, send, learn."""
         begun = time.perf_counter()
         stats, learner = self.stats, self.learner
-        x = learner.see(frame)
+        x = learner.see(frame, now)
         self._send(learner.look(x), frame.time)
         done = learner.learn(self._due(frame))
         self._last_frame = self.clock()
@@ -141,7 +141,7 @@ class Engine:
         if self.picture is None:
             width, height = self.learner.size
             grey = Frame(np.full((height, width, 4), GREY, np.uint8), "bgra", now)
-            self._send(self.learner.look(self.learner.see(grey)), now)
+            self._send(self.learner.look(self.learner.see(grey, now)), now)
             self.stats.state = "waiting"
         else:
             self._deliver(Frame(self.picture.pixels, "bgra", now))

@@ -601,3 +601,61 @@ def test_one_stall_does_not_end_the_further_steps():
         taken.append(one.learn(time.perf_counter() + 0.5))
     assert taken[0] == 1
     assert taken[-1] == 4
+
+
+def test_after_a_rest_the_rate_comes_in_over_thirty_frames():
+    one = learner()
+    play(one, 20)
+    one.on = False
+    play(one)
+    one.on = True
+    shares = [play(one) and one.life.ease for _ in range(31)]
+    assert shares[0] == pytest.approx(1 / 30)
+    assert shares[14] == pytest.approx(1 / 2)
+    assert shares[29:] == pytest.approx([1, 1])
+
+
+def test_who_knows_nothing_begins_at_the_full_rate():
+    one, other = learner(), learner()
+    other.on = False
+    play(other, 3)
+    other.on = True
+    play(one), play(other)
+    assert one.life.ease == other.life.ease == 1
+
+
+def test_the_rate_that_comes_in_spares_what_other_weights_know():
+    one, other = learner(), learner(seed=2)
+    play(one, 120)
+    other.life.go_on_from(one.weights.flat)
+    assert min(play(other, 10)) > 38
+    other.life.go_on_from(one.weights.flat)
+    other.life.ease = 1.0
+    assert min(play(other, 10)) < 28
+
+
+def test_the_anchor_pulls_to_the_beginning_also_at_rate_0():
+    one = learner()
+    begun = one.weights.flat.clone()
+    play(one, 20)
+    one.optimiser.rate, one.slots.anchor = 0.0, 0.1
+    away = (one.weights.flat - begun).norm()
+    play(one, 10)
+    assert (one.weights.flat - begun).norm() == pytest.approx(float(away) * 0.9**10, rel=1e-3)
+
+
+def test_the_anchor_moves_no_weight_while_learning_is_off():
+    one = learner()
+    play(one, 5)
+    one.on, one.slots.anchor = False, 0.5
+    before = one.weights.flat.clone()
+    play(one, 2)
+    assert torch.equal(one.weights.flat, before)
+
+
+def test_taking_other_weights_again_and_again_does_not_raise_the_ceiling():
+    one = learner()
+    begun = one.life.moments.ceiling.clone()
+    for _ in range(3):
+        one.life.go_on_from(one.weights.flat * 1.3)
+    assert torch.equal(one.life.moments.ceiling[:1], begun[:1])

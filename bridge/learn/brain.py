@@ -50,8 +50,8 @@ def save(life: Life, path: str) -> None:
 
 
 def load(life: Life, path: str) -> None:
-    """Let `life` go on with the weights in `path`. Raises Refusal, changing nothing, when it is
-    no brain or one of another network or shape."""
+    """Let `life` go on with the weights in `path`, and be anchored to them; its beginning is
+    theirs. Raises Refusal, changing nothing, for no brain or one of another network or shape."""
     try:
         with safe_open(Path(path).expanduser(), "pt") as file:
             metadata = file.metadata() or {}
@@ -62,8 +62,10 @@ def load(life: Life, path: str) -> None:
             " choose a file that First Light saved."
         ) from problem
     _check(life, path, metadata, state)
-    life.weights.load(state)
-    life.begin_from_here(int(metadata["seed"]))
+    life.go_on_from(life.weights.laid_out(state))
+    life.anchor_here()
+    life.seed, life.hash = int(metadata["seed"]), metadata["hash"]
+    life.learnt = int(metadata["steps"])
 
 
 def _check(life: Life, path: str, metadata: dict[str, str], state: dict[str, torch.Tensor]) -> None:
@@ -76,9 +78,10 @@ def _check(life: Life, path: str, metadata: dict[str, str], state: dict[str, tor
             f"--brain {path}: is a {network} of {size}, and this is a {life.name} of"
             f" {life.size[0]}x{life.size[1]}; open it with --net {network} --size {size}."
         )
-    seed = metadata.get("seed", "")
-    if not (seed.isdecimal() and int(seed) < 1 << 63):
-        raise Refusal(f"--brain {path}: does not say which seed it grew from; choose another.")
+    seed, steps = metadata.get("seed", ""), metadata.get("steps", "")
+    counted = all(text.isdecimal() and int(text) < 1 << 63 for text in (seed, steps))
+    if not (counted and metadata.get("hash")):
+        raise Refusal(f"--brain {path}: does not say what it grew from; choose another.")
     if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
         raise Refusal(f"--brain {path}: holds numbers that are not finite; choose another.")
 

@@ -25,12 +25,14 @@ from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.optimiser import Optimiser
 from bridge.learn.sight import Sight
+from bridge.learn.slots import Slots
 from bridge.learn.weights import Weights
 from bridge.params import Param, Reading, trigger
 
 MOST_DB = 99.0  # what a perfect picture reads as
 FULL = 2.0  # the range of a pixel, -1 to 1: the peak that dB are measured from
 PATIENCE = 30  # steps in a row that may be lost before the network begins again
+EASE = 30  # frames that the rate takes to come in
 HOPELESS = -20.0  # dB: ten times out of range, black and white noise with a long way back
 
 
@@ -95,6 +97,7 @@ class Learner:
         self.denoising = Denoising(self.chance, random.Random(seed))
         self.played = nets.knobs(self.chance)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
+        self.slots = Slots()
         self.score, self.running = Score(), Running()
         self.running.size = f"{size[0]}x{size[1]}"
         self.prepare: Callable[[Life], None] = lambda _: None  # done to a network before it runs
@@ -107,6 +110,8 @@ class Learner:
         self._drawing: Future[Life] | None = None
         self._asked = ""  # the network that is being drawn
         self._stuck = 0  # steps in a row that were lost
+        self._rested = False  # whether the last frame was only looked at
+        self.now = 0.0  # seconds of the show, as of the last frame
         self.last: Tensor | None = None  # the last picture, as it was sent
         self.lives: dict[str, Life] = {}
         self.running.name = name
@@ -198,9 +203,13 @@ class Learner:
 
     # See, look, learn
 
-    def see(self, frame: Frame) -> Tensor:
+    def see(self, frame: Frame, now: float | None = None) -> Tensor:
         """The frame as the network is to give it back: (1, 3·p·p, H/p, W/p) in [-1, 1], on the
-        device. While Sight rests, uint8 pixels become patches in one copy."""
+        device. While Sight rests, uint8 pixels become patches in one copy.
+
+        `now` is the show's time in seconds; where none is given, thirty frames make a second.
+        """
+        self.now = self.now + 1 / 30 if now is None else now
         if self.running.name != self.life.name or self._drawing is not None:
             self._follow()
         pixels = image.fit(image.upload(frame, self.device), self.size, self.fit)
@@ -261,8 +270,10 @@ class Learner:
         pull = self._judge(publish=True)
         done = 0
         if self._learns():
+            self._ease_in()
             self._step(pull)
             done = 1
+        self._rested = not done
         if until is not None and self.budget > 0:
             until = min(until, time.perf_counter() + self.budget / 1e3)
         while 0 < done < self.steps and self._fits(until):
@@ -273,6 +284,13 @@ class Learner:
             self.life.pace += 0.2 * (time.perf_counter() - start - self.life.pace)
         self._y = None  # the graph is spent
         return done
+
+    def _ease_in(self) -> None:
+        """Let the rate in over thirty frames after a rest, and after other weights were taken."""
+        life = self.life
+        if self._rested and life.learnt:
+            life.ease = 0.0
+        life.ease = min(1.0, life.ease + 1 / EASE)
 
     def _judge(self, publish: bool) -> Tensor:
         """The gradient of the loss with respect to the picture."""
@@ -306,7 +324,9 @@ class Learner:
         # Unused: a path that a knob has shut.
         gradients = torch.autograd.grad(outputs, life.weights.tensors, pulls, allow_unused=True)
         self.weights.gather(gradients)
-        norm = float(self.optimiser.step(life.weights, life.moments))
+        norm = float(self.optimiser.step(life.weights, life.moments, life.ease))
+        if self.slots.anchor > 0:
+            life.pull_back(self.slots.anchor)
         if math.isfinite(norm):
             self.score.gradient = norm
             life.learnt += 1
@@ -324,6 +344,7 @@ class Learner:
             ("/learn", self.optimiser),
             ("/learn", self.losses),
             ("/learn", self.denoising),
+            ("/brain", self.slots),
             ("/net", self.running),
             *(("/net", knobs) for knobs in self.played.values()),
             ("/stats", self.score),

@@ -5,6 +5,7 @@ as they were left.
 """
 
 import torch
+from torch import Tensor
 
 from bridge import nets
 from bridge.learn.optimiser import Moments
@@ -17,6 +18,10 @@ class Life:
 
     seed, hash, learnt   where its beginning came from, the SHA-256 of its weights then, and the
                          steps taken since
+    origin               (N,) its weights at the beginning, or those it was last given: what the
+                         anchor pulls towards
+    ease                 how much of the rate is let through, 0 to 1: with fresh moments and
+                         weights that know something, a full first step throws five dB away
     psnr                 dB of the last picture it made
     pace                 seconds that a further step takes, smoothed
     """
@@ -39,16 +44,37 @@ class Life:
         self.net = net.to(device)
         self.weights = Weights(self.net, dtype)
         self.moments = Moments(self.weights)
-        self.begin_from_here(seed)
+        self.origin = self.weights.flat.clone()
+        self._begin(seed)
 
     def blank(self, seed: int) -> None:
         """Begin again, from another seed."""
         fresh = nets.build(self.name, self.size, self._played)
         layers.blank(fresh, torch.Generator().manual_seed(seed))
         self.weights.take(fresh)
-        self.begin_from_here(seed)
+        self._begin(seed)
 
-    def begin_from_here(self, seed: int) -> None:
-        """Take the weights as they are for a beginning: no moments, no steps, a new hash."""
+    def _begin(self, seed: int) -> None:
         self.moments.begin(self.weights)
+        self.anchor_here()
+        self.ease = 1.0  # who knows nothing has nothing to lose
         self.seed, self.hash, self.learnt = seed, self.weights.hash(), 0
+
+    def go_on_from(self, flat: Tensor) -> None:
+        """Go on with other weights of this network, laid out as ours, eased in: what was gathered
+        on the way of those before is forgotten."""
+        with torch.no_grad():
+            self.weights.flat.copy_(flat)
+        self.weights.publish()
+        self.moments.restart(self.weights)
+        self.ease = 0.0
+
+    def anchor_here(self) -> None:
+        """Let the anchor pull towards the weights as they are."""
+        self.origin.copy_(self.weights.flat)
+
+    @torch.no_grad()
+    def pull_back(self, share: float) -> None:
+        """Close a share, 0 to 1, of the way to the origin."""
+        self.weights.flat.lerp_(self.origin, share)
+        self.weights.publish()

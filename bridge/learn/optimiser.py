@@ -63,10 +63,17 @@ class Moments:
 
     def begin(self, weights: Weights) -> None:
         """Forget everything, and take the weights as they are for the ones at the beginning."""
+        self.ceiling = torch.zeros_like(self.least)
+        self.restart(weights)
+        self.ceiling = torch.maximum(CEILING * self.lengths, self._slack)
+
+    def restart(self, weights: Weights) -> None:
+        """Forget everything; the weights are others, grown from a beginning like this one's. The
+        ceiling gives way only to what is there, or recalling again and again would raise it."""
         self.forget_direction()
         self.forget_size()
         self.lengths = weights.measure(weights.flat)
-        self.ceiling = torch.maximum(CEILING * self.lengths, self._slack)
+        self.ceiling = torch.maximum(self.ceiling, self.lengths)
 
     def forget_direction(self) -> None:
         self.first.zero_()
@@ -121,13 +128,14 @@ class Optimiser:
     )  # fmt: skip
 
     @torch.no_grad()
-    def step(self, weights: Weights, moments: Moments) -> Tensor:
-        """Move the weights once. Answers the gradient's length before clipping, (); where that
-        is not finite no weight moves, and no moment but on a GPU, where it fades by a step."""
+    def step(self, weights: Weights, moments: Moments, ease: float = 1.0) -> Tensor:
+        """Move the weights once, at a share `ease`, 0 to 1, of the rate. Answers the gradient's
+        length before clipping, (); where that is not finite no weight moves, and no moment but on
+        a GPU, where it fades by a step."""
         norm: Tensor = torch.linalg.vector_norm(weights.gradient)
         share = self._clip(weights.gradient, norm)
         if share is not None:
-            self._propose(weights, moments, share)
+            self._propose(weights, moments, share, self.rate * ease)
             self._move(weights, moments)
             weights.publish()
         return norm
@@ -148,10 +156,12 @@ class Optimiser:
         gradient.copy_(torch.where(sound, gradient * factor, 0.0))
         return torch.where(sound, (self.clip / norm.clamp(max=USUAL)).clamp_(max=1), 0.0)
 
-    def _propose(self, weights: Weights, moments: Moments, share: Tensor | float) -> None:
+    def _propose(
+        self, weights: Weights, moments: Moments, share: Tensor | float, pace: float
+    ) -> None:
         """Fill `moments.update` with what the rule, and decay, would add to the weights."""
         self._age(moments)
-        rate = self.rate * SCALE[self.rule]
+        rate = pace * SCALE[self.rule]
         if self.rule in MEASURED:
             self._measured(weights.gradient, moments, rate)
         else:
@@ -159,7 +169,7 @@ class Optimiser:
         if self.rule in SIZELESS and (isinstance(share, Tensor) or share < 1):
             moments.update.mul_(share)
         if self.decay > 0:
-            moments.update.add_(weights.flat, alpha=-min(1.0, self.rate * self.decay))
+            moments.update.add_(weights.flat, alpha=-min(1.0, pace * self.decay))
         if isinstance(share, Tensor):  # 0 where the gradient is not finite
             moments.update.copy_(torch.where(share > 0, moments.update, 0.0))
 

@@ -90,11 +90,12 @@ class Weights:
         }
 
     @torch.no_grad()
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take weights by name; the caller has checked names and shapes."""
-        for name, view in zip(self.names, self.shaped(self.flat), strict=True):
+    def laid_out(self, state: dict[str, Tensor]) -> Tensor:
+        """Weights by name as a flat buffer like `flat`; the caller has checked names, shapes."""
+        buffer = torch.zeros_like(self.flat)
+        for name, view in zip(self.names, self.shaped(buffer), strict=True):
             view.copy_(state[name])
-        self.publish()
+        return buffer
 
     def hash(self) -> str:
         """SHA-256 of the weights' bytes, tensor by tensor: proof of which network this is."""
