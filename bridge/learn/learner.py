@@ -23,6 +23,7 @@ from bridge.learn import image, tuning
 from bridge.learn.denoising import Denoising
 from bridge.learn.life import Life
 from bridge.learn.losses import Losses
+from bridge.learn.memory import ReplayMemory
 from bridge.learn.optimiser import Optimiser
 from bridge.learn.sight import Sight
 from bridge.learn.slots import Slots
@@ -97,6 +98,7 @@ class Learner:
         self.denoising = Denoising(self.chance, random.Random(seed))
         self.played = nets.knobs(self.chance)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
+        self.memory = ReplayMemory(size, self.device, random.Random(seed))
         self.slots = Slots()
         self.score, self.running = Score(), Running()
         self.running.size = f"{size[0]}x{size[1]}"
@@ -246,10 +248,10 @@ class Learner:
         self._forward(self._learns())
         assert self._y is not None
         # The one wait for the device in a frame: what is sent must be known to be a picture.
-        wrong_by = float(self._mean_square)
-        if not math.isfinite(wrong_by):
+        self._wrong_by = float(self._mean_square)
+        if not math.isfinite(self._wrong_by):
             return None
-        self.score.psnr = self.life.psnr = _decibels(wrong_by)
+        self.score.psnr = self.life.psnr = _decibels(self._wrong_by)
         return image.quantise(self._y.detach(), self.life.net.patch)
 
     def _forward(self, kept: bool) -> None:
@@ -283,6 +285,7 @@ class Learner:
             done += 1
             self.life.pace += 0.2 * (time.perf_counter() - start - self.life.pace)
         self._y = None  # the graph is spent
+        self.memory.meet(self._x, self.life.net.patch, self._wrong_by, self.now)
         return done
 
     def _ease_in(self) -> None:
@@ -316,11 +319,12 @@ class Learner:
     def _step(self, pull: Tensor) -> None:
         assert self._y is not None
         life = self.life
-        outputs: list[Tensor] = [self._y]
-        pulls: list[Tensor | None] = [pull]
-        if isinstance(self._penalty, Tensor):
-            outputs.append(self._penalty)
-            pulls.append(None)
+        remembered = self._remember()
+        here = 1.0 - self.memory.share if remembered else 1.0
+        judged = _weighed(self._y, pull, self._penalty, here)
+        if remembered:
+            judged += _weighed(*remembered, self.memory.share)
+        outputs, pulls = zip(*judged, strict=True)
         # Unused: a path that a knob has shut.
         gradients = torch.autograd.grad(outputs, life.weights.tensors, pulls, allow_unused=True)
         self.weights.gather(gradients)
@@ -336,6 +340,23 @@ class Learner:
         lost = not math.isfinite(norm) or self.score.psnr < HOPELESS
         self._stuck = self._stuck + 1 if lost else 0
 
+    def _remember(self) -> tuple[Tensor, Tensor, Tensor | float] | None:
+        """Look at remembered pictures: the answer, what is wrong with it as a gradient, and the
+        penalty. They have a pass of their own, after the picture has left."""
+        patch = self.life.net.patch
+        x = self.memory.recollect(patch, self.dtype)
+        if x is None:
+            return None
+        with torch.enable_grad():
+            y, penalty = self.life.net(self.denoising.spoil(x))
+        error = y.detach() - x
+        mean_square = _mean_square(error)
+        wrong_by = float(mean_square)
+        if math.isfinite(wrong_by):
+            self.memory.psnr = _decibels(wrong_by)
+        _, pull = self.losses.judge(y.detach(), x, error, mean_square, patch)
+        return y, pull, penalty
+
     def knobs(self) -> list[tuple[str, Any]]:
         """What to add to the address space: pairs of group and owner."""
         return [
@@ -344,11 +365,23 @@ class Learner:
             ("/learn", self.optimiser),
             ("/learn", self.losses),
             ("/learn", self.denoising),
+            ("/memory", self.memory),
             ("/brain", self.slots),
             ("/net", self.running),
             *(("/net", knobs) for knobs in self.played.values()),
             ("/stats", self.score),
         ]
+
+
+def _weighed(
+    y: Tensor, pull: Tensor, penalty: Tensor | float, weight: float
+) -> list[tuple[Tensor, Tensor | None]]:
+    """What a step descends: outputs, each with its gradient, times a weight."""
+    whole = weight == 1.0
+    judged: list[tuple[Tensor, Tensor | None]] = [(y, pull if whole else pull * weight)]
+    if isinstance(penalty, Tensor):
+        judged.append((penalty, None if whole else torch.full_like(penalty, weight)))
+    return judged
 
 
 def _mean_square(values: Tensor) -> Tensor:
