@@ -24,7 +24,7 @@ from bridge.learn.denoising import Denoising
 from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.memory import ReplayMemory
-from bridge.learn.optimiser import Optimiser
+from bridge.learn.optimiser import SIZELESS, Optimiser
 from bridge.learn.sight import Sight
 from bridge.learn.slots import Slots
 from bridge.learn.weights import Weights
@@ -328,7 +328,10 @@ class Learner:
         # Unused: a path that a knob has shut.
         gradients = torch.autograd.grad(outputs, life.weights.tensors, pulls, allow_unused=True)
         self.weights.gather(gradients)
-        norm = float(self.optimiser.step(life.weights, life.moments, life.ease))
+        # A rule that does not tell a short gradient from a long one would give the present its
+        # whole step still, and each frame shake what is remembered (docs/log.md 14).
+        pace = life.ease * (here if self.optimiser.rule in SIZELESS else 1.0)
+        norm = float(self.optimiser.step(life.weights, life.moments, pace))
         if self.slots.anchor > 0:
             life.pull_back(self.slots.anchor)
         if math.isfinite(norm):

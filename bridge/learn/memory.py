@@ -39,7 +39,7 @@ class ReplayMemory:
         doc="weight of what is remembered in the loss: 0 forgets, 0.5 holds on to the past",
     )  # fmt: skip
     frames = Param(
-        1, min=0, max=3,
+        2, min=0, max=3,
         doc="remembered pictures in each step; each costs up to a step's time",
     )  # fmt: skip
     half_life = Param(
