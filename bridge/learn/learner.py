@@ -26,7 +26,9 @@ from bridge.learn.losses import Losses
 from bridge.learn.optimiser import Optimiser
 from bridge.learn.sight import Sight
 from bridge.learn.slots import Slots
+from bridge.learn.wander import Wander
 from bridge.learn.weights import Weights
+from bridge.nets.code import Code
 from bridge.params import Param, Reading, trigger
 
 MOST_DB = 99.0  # what a perfect picture reads as
@@ -96,6 +98,9 @@ class Learner:
         self.chance = torch.Generator(self.device).manual_seed(seed)
         self.denoising = Denoising(self.chance, random.Random(seed))
         self.played = nets.knobs(self.chance)
+        code = self.played[Code]
+        assert isinstance(code, Code)
+        self.wander = Wander(code, lambda: None, seed)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.slots = Slots()
         self.score, self.running = Score(), Running()
@@ -239,6 +244,27 @@ class Learner:
             raise FloatingPointError("the network gives no finite picture of this frame")
         self.last = picture
         return picture
+
+    def dream(self, now: float) -> Tensor | None:
+        """A picture of nothing that is there, at the show's time `now`: (H, W, 4) uint8, BGRA. The
+        first is the last frame's again; nothing is learnt.
+
+        None where there is none to be had: before the first look, from a network that has no code,
+        or where its numbers are not finite.
+        """
+        self.now = now
+        if self.running.name != self.life.name or self._drawing is not None:
+            self._follow()
+        if self.last is None or not self.played[Code].used:
+            return None
+        patch = self.life.net.patch
+        if self._looked_at.shape[1] != 3 * patch**2:  # another network's: begin at what was sent
+            self._looked_at = image.to_patches(self.last, patch, self.dtype)
+        y = self.wander.look(self.life.net, self._looked_at, now)
+        if not bool(torch.isfinite(y).all()):
+            return None
+        self.last = image.quantise(y, patch)
+        return self.last
 
     def _pass(self, x: Tensor) -> Tensor | None:
         """Look, measure, and keep the graph if it will be learnt from."""
