@@ -118,6 +118,8 @@ class Learner:
         self._rested = False  # whether the last frame was only looked at
         self.now = 0.0  # seconds of the show, as of the last frame
         self.last: Tensor | None = None  # the last picture, as it was sent
+        self._looked_at: Tensor  # what it was made of
+        self._mean_square: Tensor
         self.lives: dict[str, Life] = {}
         self.running.name = name
         self._live(self._drawn(name))

@@ -22,6 +22,7 @@ STALL = 0.1  # seconds: after a longer silence the way goes on from where it was
 APART = 1.0  # how long the last place waits for its turn, in times that a place takes
 SMOOTH = 4  # places from which on neighbours in a draw know little of each other
 BEND = 0.25  # how far a place is taken from, as a share of half the picture: beyond .4 it is crumbs
+LEAN = 2.0  # how far a code without places strays, in its own deviations: at 1 one hardly sees it
 MET = 16  # codes that a draw is made from
 
 
@@ -59,7 +60,8 @@ class Wander:
         return y
 
     def _codes(self, net: Network, x: Tensor) -> Codes:
-        self._code.heard = heard = {}
+        heard: Codes = {}
+        self._code.heard = heard
         try:
             net(x)
         finally:
@@ -89,13 +91,13 @@ class Wander:
 
     def _bent(self, z: Tensor) -> Tensor:
         """The code with each place taken from somewhere near; a single place, which has no near,
-        moved by as much as its numbers differ.
+        leans away by twice what its numbers differ by.
 
         Noise in a code of places leads where the network has never been, and shows as a grid.
         """
         _, channels, rows, columns = z.shape
         if rows * columns == 1:
-            return z + z.std() * self._smooth(channels, z.shape[2:]).to(z)
+            return z + LEAN * z.std() * self._smooth(channels, z.shape[2:]).to(z)
         down, across = torch.meshgrid(
             torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij"
         )
@@ -108,8 +110,8 @@ class Wander:
         """A code as likely as those met, which is a normal draw of their own middle and spread;
         `otherwise`, where only one place has been met.
 
-        N(0, 1), which they are pulled towards, they do not reach in a show, and what a network makes
-        of that is grey or violet lattice (docs/log.md 20).
+        N(0, 1), which they are pulled towards, they do not reach in a show: what a network makes of
+        that is a lattice of grey or violet (docs/log.md 20).
         """
         met = torch.cat([z.float().cpu().movedim(1, 3).flatten(0, 2) for z in self._met])
         if len(met) < 2:
