@@ -144,11 +144,14 @@ def test_the_place_beside_ghost_s_code_goes_along():
     assert apart(end, image.quantise(grey, 8)) < 0.1
 
 
-def test_detail_may_be_opened_in_a_dream():
+def test_detail_opened_in_a_dream_opens_on_the_place_dreamt_of():
     one = woken("ghost")
-    dream(one, 1)
+    one.wander._remembered = lambda: torch.zeros(1, 192, SIZE[1] // 8, SIZE[0] // 8)
+    dream(one, LONGEST + 1)
     one.played[Detail].detail = 1.0
-    assert len(dream(one, 1, start=11.0)) == 30
+    with torch.no_grad():
+        grey, _ = one.net(torch.zeros(1, 192, SIZE[1] // 8, SIZE[0] // 8))
+    assert apart(one.dream(20.0), image.quantise(grey, 8)) < 0.1
 
 
 def test_the_gate_plays_in_a_dream():
@@ -174,6 +177,16 @@ def test_each_place_goes_in_its_own_time_and_arrives():
     assert float(wander._share().std()) > 0.1
     wander._gone = 1.0
     assert (wander._share() == 1).all()
+
+
+def test_the_way_sets_out_and_arrives_slowly():
+    one = woken("ghost")
+    one.dream(0.0)
+    shares = []
+    for gone in (0.0, 0.05, 0.5, 0.95, 1.0):
+        one.wander._gone = gone
+        shares.append(float(one.wander._share()))
+    assert shares == pytest.approx([0, 0.00725, 0.5, 0.99275, 1])
 
 
 def test_a_network_without_a_code_does_not_dream():
