@@ -86,7 +86,7 @@ class Engine:
         self.stats.turned = now
         self.space.apply(now)
         self.space.slew = self.system.slew
-        frame = self.receiver.receive(AGAIN)
+        frame = self.receiver.receive(self._patience())
         if frame is not None:
             self._play(frame, now)
         elif self.receiver.status().ended:
@@ -134,7 +134,8 @@ class Engine:
         return frame.time + 1 / rate if rate else math.inf
 
     def _fill_in(self) -> None:
-        """No frame: before the first, the network's view of grey; later, the last picture again."""
+        """No frame: before the first, the network's view of grey; later, the last picture again, or
+        what the network dreams."""
         now = self.clock()
         if now - self._last_frame < LOST or now - self._last_sent < 0.9 * AGAIN:
             return
@@ -143,9 +144,21 @@ class Engine:
             grey = Frame(np.full((height, width, 4), GREY, np.uint8), "bgra", now)
             self._send(self.learner.look(self.learner.see(grey, now)), now)
             self.stats.state = "waiting"
-        else:
+            return
+        dreamt = self.learner.dream(now) if self.system.lost == "dream" else None
+        if dreamt is None:
             self._deliver(Frame(self.picture.pixels, "bgra", now))
             self.stats.state = "holding" if self.stats.frames else "waiting"
+        else:
+            self._send(dreamt, now)
+            self._last_sent = now  # the time it took is the next one's, or they come too slowly
+            self.stats.state = "dreaming"
+
+    def _patience(self) -> float:
+        """Seconds to wait for a frame: in a dream, until the next picture of it is to be made."""
+        if self.stats.state != "dreaming":
+            return AGAIN
+        return max(0.0, self._last_sent + AGAIN - self.clock())
 
     def _offline_time(self) -> float:
         return self.stats.frames / (self.receiver.status().rate or 30.0)

@@ -11,7 +11,9 @@ STALLED = 2.0  # seconds without a turn that no source, sink or step takes while
 class Stats:
     """What the loop publishes under /stats."""
 
-    state = Reading("loading", doc="loading, waiting, learning, watching, holding or ended")
+    state = Reading(
+        "loading", doc="loading, waiting, learning, watching, holding, dreaming or ended"
+    )
     fps = Reading(0.0, unit="1/s", doc="pictures sent in the last second")
     latency = Reading(0.0, unit="ms", doc="from a frame's arrival to its picture's departure")
     busy = Reading(0.0, unit="ms", doc="what the last frame took, seeing, looking and learning")
@@ -42,4 +44,8 @@ class System:
     slew = Param(
         0.0, min=0.0, max=60.0, taper="log", floor=0.01, unit="s",
         doc="time that every fader takes to glide to where it was moved; 0 = at once",
+    )  # fmt: skip
+    lost = Param(
+        "hold", choices=("hold", "dream"),
+        doc="when no frame comes: the last picture stands, or the network goes on by itself",
     )  # fmt: skip

@@ -135,6 +135,69 @@ def test_a_lost_source_leaves_the_last_picture_standing():
     assert one.stats.state == "holding"
 
 
+def lost(count, *, net="paint", size=(128, 96), first=()):
+    """An engine that dreams, its source gone for `count` times 1/30 s after the `first` frames."""
+    clock = Clock()
+    reel = Reel([*first, lambda: clock.wait(LOST), *[lambda: clock.wait(AGAIN)] * count, None])
+    one = engine(reel, net=net, size=size, clock=clock)
+    one.system.lost = "dream"
+    for _ in range(len(first) + 1 + count):
+        one.turn()
+    return one
+
+
+def test_a_lost_source_is_dreamt_on_from_thirty_times_a_second():
+    one = lost(90, first=[frame(), frame(seed=1)])
+    pictures = one.senders[0].pictures
+    assert one.stats.state == "dreaming"
+    assert len(pictures) == 2 + 91
+    assert np.abs(pictures[2].astype(int) - pictures[-1]).mean() > 0.2
+    assert one.stats.fps == pytest.approx(30, abs=1)
+
+
+def test_nothing_is_learnt_from_a_dream():
+    one, twin = lost(20, first=[frame(), frame(seed=1)]), lost(0, first=[frame(), frame(seed=1)])
+    assert one.learner.weights.hash() == twin.learner.weights.hash()
+    assert one.stats.frames == 2
+
+
+def test_the_time_that_a_dream_takes_does_not_slow_it():
+    one = lost(2, first=[frame()])
+    clock, reel = one.clock, one.receiver
+    sent = one.senders[0].send
+    one.senders[0].send = lambda made: (clock.wait(0.02), sent(made))
+    reel.items = [lambda: clock.wait(reel.timeouts[-1])] * 31 + [None]
+    begun, before = clock.now, len(one.senders[0].pictures)
+    for _ in range(31):
+        one.turn()
+    assert (len(one.senders[0].pictures) - before) / (clock.now - begun) == pytest.approx(30, abs=2)
+
+
+def test_a_source_that_comes_back_ends_the_dream_at_once():
+    one = lost(10, first=[frame()])
+    one.receiver.items = [frame(seed=3), None]
+    x = one.learner.see(frame(seed=3))
+    with torch.no_grad():
+        answer, _ = one.learner.net(x)
+    one.turn()
+    assert np.array_equal(one.senders[0].pictures[-1], image.quantise(answer, 8).numpy())
+    assert one.stats.state == "learning"
+
+
+def test_what_cannot_be_dreamt_holds():
+    one = lost(10, net="through", first=[frame()])
+    pictures = one.senders[0].pictures
+    assert all(np.array_equal(p, pictures[0]) for p in pictures)
+    assert one.stats.state == "holding"
+    assert one.stats.faults == 0
+
+
+def test_a_dream_may_begin_before_the_first_frame():
+    one = lost(5)
+    assert one.stats.state == "dreaming"
+    assert len(one.senders[0].pictures) == 6
+
+
 def test_a_source_that_comes_back_is_played_at_once():
     clock = Clock()
     one = engine(Reel([frame(), lambda: clock.wait(5), frame(seed=3), None]), clock=clock)

@@ -27,7 +27,9 @@ from bridge.learn.memory import ReplayMemory
 from bridge.learn.optimiser import SIZELESS, Optimiser
 from bridge.learn.sight import Sight
 from bridge.learn.slots import Slots
+from bridge.learn.wander import Wander
 from bridge.learn.weights import Weights
+from bridge.nets.code import Code
 from bridge.params import Param, Reading, trigger
 
 MOST_DB = 99.0  # what a perfect picture reads as
@@ -97,6 +99,9 @@ class Learner:
         self.chance = torch.Generator(self.device).manual_seed(seed)
         self.denoising = Denoising(self.chance, random.Random(seed))
         self.played = nets.knobs(self.chance)
+        code = self.played[Code]
+        assert isinstance(code, Code)
+        self.wander = Wander(code, lambda: None, seed)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.memory = ReplayMemory(size, self.device, random.Random(seed))
         self.slots = Slots()
@@ -115,6 +120,8 @@ class Learner:
         self._rested = False  # whether the last frame was only looked at
         self.now = 0.0  # seconds of the show, as of the last frame
         self.last: Tensor | None = None  # the last picture, as it was sent
+        self._looked_at: Tensor  # what it was made of
+        self._mean_square: Tensor
         self.lives: dict[str, Life] = {}
         self.running.name = name
         self._live(self._drawn(name))
@@ -241,6 +248,27 @@ class Learner:
             raise FloatingPointError("the network gives no finite picture of this frame")
         self.last = picture
         return picture
+
+    def dream(self, now: float) -> Tensor | None:
+        """A picture of nothing that is there, at the show's time `now`: (H, W, 4) uint8, BGRA. The
+        first is the last frame's again; nothing is learnt.
+
+        None where there is none to be had: before the first look, from a network that has no code,
+        or where its numbers are not finite.
+        """
+        self.now = now
+        if self.running.name != self.life.name or self._drawing is not None:
+            self._follow()
+        if self.last is None or not self.played[Code].used:
+            return None
+        patch = self.life.net.patch
+        if self._looked_at.shape[1] != 3 * patch**2:  # another network's: begin at what was sent
+            self._looked_at = image.to_patches(self.last, patch, self.dtype)
+        y = self.wander.look(self.life.net, self._looked_at, now)
+        if not bool(torch.isfinite(y).all()):
+            return None
+        self.last = image.quantise(y, patch)
+        return self.last
 
     def _pass(self, x: Tensor) -> Tensor | None:
         """Look, measure, and keep the graph if it will be learnt from."""

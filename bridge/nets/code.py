@@ -19,7 +19,14 @@ WIDEST, NARROWEST = 4.0, -12.0
 
 
 class Code(Knobs):
-    """What a hand can do to a code."""
+    """What a hand can do to a code, and how the codes of a look are read and others given instead.
+
+    heard   where each code that passes is put, by its name; None: nobody listens
+    given   what passes on instead of the look's own, by name
+    """
+
+    heard: dict[str, Tensor] | None = None
+    given: dict[str, Tensor] | None = None
 
     gate = Param(
         1.0, min=0.0, max=1.0, slew=0.5, active=lambda self: self.used,
@@ -34,6 +41,12 @@ class Code(Knobs):
         doc="pull of the code towards its middle: above 0 it trembles, from 1 it becomes clouds",
     )  # fmt: skip
 
+    def passing(self, name: str, z: Tensor) -> Tensor:
+        """The code called `name` on its way: `z` itself, or what is given in its place."""
+        if self.heard is not None:
+            self.heard[name] = z
+        return z if self.given is None else self.given.get(name, z)
+
 
 class Bottleneck(nn.Module):
     """(B, channels, h, w) → the same through gate, cloud and noise, and the penalty, () or 0.0."""
@@ -45,7 +58,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor | float]:
         penalty: Tensor | float = 0.0
-        if self.knobs.kl > 0:
+        own, z = z, self.knobs.passing("code", z)
+        if self.knobs.kl > 0 and z is own:  # what is given is a draw already
             z, penalty = self._cloud(z)
         if self.knobs.noise > 0:
             size = z.detach().square().mean(dtype=torch.float32).sqrt()

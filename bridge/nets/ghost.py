@@ -53,6 +53,7 @@ class Net(Network):
         rows, columns = self.grid
         y = self.unfold(code.flatten(1)).view(-1, rows, columns, THIN).permute(0, 3, 1, 2)
         y = self.up(leak(self.bend(self.thicken(y))))
-        if self.knobs.detail > 0:
-            y = y + self.knobs.detail * self.beside(self.near(local))
+        if self.knobs.detail > 0 or self.code.knobs.heard is not None:
+            place = self.code.knobs.passing("place", self.near(local))
+            y = y + self.knobs.detail * self.beside(place)
         return self.head(leak(self.higher(leak(y)))), penalty
