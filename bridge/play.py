@@ -273,7 +273,7 @@ def _facts(config: Config, learner: Learner, settled: Settled) -> dict[str, Any]
         "size": learner.running.size,
         "weights": learner.running.weights,
         "seed": learner.score.seed,
-        "first_hash": learner.score.hash,
+        "first_hash": learner.weights.hash(),
         "source": config.source,
         "sinks": config.sinks,
         "offline": config.offline,

@@ -101,7 +101,7 @@ class Learner:
         self.played = nets.knobs(self.chance)
         code = self.played[Code]
         assert isinstance(code, Code)
-        self.wander = Wander(code, lambda: None, seed)
+        self.wander = Wander(code, self._glimpse, seed)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.memory = ReplayMemory(size, self.device, random.Random(seed))
         self.slots = Slots()
@@ -387,6 +387,9 @@ class Learner:
             self.memory.psnr = _decibels(wrong_by)
         _, pull = self.losses.judge(y.detach(), x, error, mean_square, patch)
         return y, pull, penalty
+
+    def _glimpse(self) -> Tensor | None:
+        return self.memory.glimpse(self.life.net.patch, self.dtype)
 
     def knobs(self) -> list[tuple[str, Any]]:
         """What to add to the address space: pairs of group and owner."""
