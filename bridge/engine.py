@@ -19,6 +19,7 @@ import torch
 from bridge import Refusal
 from bridge.frame import Frame
 from bridge.learn.learner import Learner
+from bridge.params import trigger
 from bridge.space import AddressSpace
 from bridge.stats import Stats, System
 from bridge.video import Receiver, Sender
@@ -27,6 +28,7 @@ log = logging.getLogger("bridge.engine")
 
 LOST = 0.25  # seconds without a frame after which the last picture is sent again
 AGAIN = 1 / 30  # seconds between pictures while there is no source
+SAFE = ("/see/", "/net/", "/learn/", "/memory/", "/brain/anchor")  # what panic puts back
 GREY = 128  # what the network looks at before the first frame
 
 
@@ -61,8 +63,20 @@ class Engine:
             ("/stats", self.stats),
             ("/stats", space),
             ("/system", self.system),
+            ("/system", self),
         ):
             space.add(group, owner)
+        self.keep_safe()
+
+    def keep_safe(self) -> None:
+        """Take the faders as they stand for where `panic` puts them back."""
+        self._safe = {a: v for a, v in self.space.preset().items() if a.startswith(SAFE)}
+        self._safe.pop("/net/name", None)  # whichever network plays, plays on
+
+    @trigger("one touch: the last good self, and every fader back where it stood at the start")
+    def panic(self) -> None:
+        self.space.recall(self._safe, at_once=True)
+        self.learner.panic()
 
     def run(self, frames: int | None = None) -> None:
         """Turn until `frames` frames have been seen, the source has ended, or `stopping`."""

@@ -143,6 +143,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
                     log.warning("--preset %s: %s", asked, warning)
             _set(space, config.sets, "--set")
             learner.settle()
+            engine.keep_safe()
             for address in config.sinks:
                 engine.senders.append(video.open_sender(address, live=live, rate=rate))
                 opened.callback(engine.senders[-1].close)

@@ -7,6 +7,7 @@ frame thread, but for the drawing of a network that is switched to, which has a 
 What is measured is measured before the frame has been learnt from.
 """
 
+import logging
 import math
 import random
 import time
@@ -21,6 +22,7 @@ from bridge import nets
 from bridge.frame import Frame
 from bridge.learn import image, tuning
 from bridge.learn.denoising import Denoising
+from bridge.learn.governor import Governor
 from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.memory import ReplayMemory
@@ -32,11 +34,12 @@ from bridge.learn.weights import Weights
 from bridge.nets.code import Code
 from bridge.params import Param, Reading, trigger
 
+log = logging.getLogger("bridge.learn")
+
 MOST_DB = 99.0  # what a perfect picture reads as
+CLEARLY = 3.0  # dB by which a past self must do better
 FULL = 2.0  # the range of a pixel, -1 to 1: the peak that dB are measured from
-PATIENCE = 30  # steps in a row that may be lost before the network begins again
 EASE = 30  # frames that the rate takes to come in
-HOPELESS = -20.0  # dB: ten times out of range, black and white noise with a long way back
 
 
 class Score:
@@ -46,6 +49,8 @@ class Score:
     psnr = Reading(0.0, unit="dB", doc="likeness of the picture to the frame; 20 is recognisable")
     gradient = Reading(0.0, doc="length of the last gradient, before clipping")
     learnt = Reading(0, doc="steps since this network began")
+    rollbacks = Reading(0, doc="times that the network fell back to a past self")
+    rollback = Reading("", doc="why it last did")
     nonfinite = Reading(0, doc="times that numbers were no longer finite and were thrown away")
     seed = Reading(0, doc="seed of this network's random beginning")
     hash = Reading("", doc="SHA-256 of the weights at this network's beginning")
@@ -105,20 +110,20 @@ class Learner:
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.memory = ReplayMemory(size, self.device, random.Random(seed))
         self.slots = Slots()
+        self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
         self.score, self.running = Score(), Running()
         self.running.size = f"{size[0]}x{size[1]}"
         self.prepare: Callable[[Life], None] = lambda _: None  # done to a network before it runs
         self._seed = seed
         self._blank_asked = False
+        self.now = 0.0  # seconds of the show, as of the last frame
         self.trouble = ""  # why another network could not be had
         # On a thread of its own that leaves the frame thread's cores to it, and that is waited for
         # at the end: torch aborts if the program ends while it computes.
         self._beside = ThreadPoolExecutor(1, "draw", torch.set_num_threads, (1,))
         self._drawing: Future[Life] | None = None
         self._asked = ""  # the network that is being drawn
-        self._stuck = 0  # steps in a row that were lost
         self._rested = False  # whether the last frame was only looked at
-        self.now = 0.0  # seconds of the show, as of the last frame
         self.last: Tensor | None = None  # the last picture, as it was sent
         self._looked_at: Tensor  # what it was made of
         self._mean_square: Tensor
@@ -146,6 +151,7 @@ class Learner:
         self._blank_asked = False
         self._seed += 1
         self.life.blank(self._seed)
+        self.governor.forget(self.life)
         self.announce()
 
     def _drawn(self, name: str) -> Life:
@@ -166,7 +172,7 @@ class Learner:
         score.seed, score.hash, score.learnt = life.seed, life.hash, life.learnt
         self.running.weights = sum(life.weights.lengths)
         self._seed = life.seed
-        self._stuck = 0
+        self.governor.start_over(self.now)
         self._y: Tensor | None = None
 
     # Another network
@@ -233,21 +239,59 @@ class Learner:
     def look(self, x: Tensor) -> Tensor:
         """The network's picture of `x` through its weights as they are: (H, W, 4) uint8, BGRA.
 
-        A network whose numbers are no longer finite has nothing to show, and one that stays
-        hopelessly out of range for a second finds no way back: it begins again, and that picture
-        is the new one's.
+        Where the governor says so, and where the picture would not be finite, the network falls
+        back to a past self first, and the picture is that one's.
         """
-        if self._blank_asked or (self._stuck >= PATIENCE and self._learns()):
+        if self._blank_asked:
             self._begin_next()
+        elif self.governor.why:
+            self._heed(x)
         picture = self._pass(x)
         if picture is None:
-            self.score.nonfinite += 1
-            self._begin_next()
-            picture = self._pass(x)
-        if picture is None:
-            raise FloatingPointError("the network gives no finite picture of this frame")
+            picture = self._recover(x)
         self.last = picture
         return picture
+
+    def _heed(self, x: Tensor) -> None:
+        """Fall back for the governor's reason, if a past self would do better with this frame under
+        the faders as they are: or it is they that make the picture what it is."""
+        why, past = self.governor.why, self.governor.selves(self.life)[0]
+        here = self.weights.flat
+        if self.governor.urgent or self._likeness(past, x) > self._likeness(here, x) + CLEARLY:
+            self._fall_back(past, why)
+        self.governor.start_over(self.now)
+
+    def _likeness(self, flat: Tensor, x: Tensor) -> float:
+        """dB of what the network would make of `x` with other weights; -inf where not finite."""
+        weights = self.weights
+        kept = weights.flat.clone()
+        weights.put(flat)
+        with torch.no_grad():
+            y, _ = self.life.net(x)
+        weights.put(kept)
+        wrong_by = float(_mean_square(y - x))
+        return _decibels(wrong_by) if math.isfinite(wrong_by) else -math.inf
+
+    def _recover(self, x: Tensor) -> Tensor:
+        """A picture in place of one that is not finite."""
+        self.score.nonfinite += 1
+        for past in self.governor.selves(self.life):
+            self._fall_back(past, "its picture was no longer made of finite numbers")
+            picture = self._pass(x)
+            if picture is not None:
+                return picture
+        self._begin_next()
+        picture = self._pass(x)
+        if picture is None:
+            raise FloatingPointError("the network gives no finite picture of this frame")
+        return picture
+
+    def _fall_back(self, past: Tensor, why: str) -> None:
+        self.life.go_on_from(past)
+        self.governor.start_over(self.now)
+        self.score.rollbacks += 1
+        self.score.rollback = why
+        log.warning("%s fell back to a past self: %s", self.life.name, why)
 
     def dream(self, now: float) -> Tensor | None:
         """A picture of nothing that is there, at the show's time `now`: (H, W, 4) uint8, BGRA. The
@@ -269,6 +313,11 @@ class Learner:
             return None
         self.last = image.quantise(y, patch)
         return self.last
+
+    def panic(self) -> None:
+        """Fall back to the last good self; pressed again, to the one before."""
+        self._fall_back(self.governor.selves(self.life)[0], "panic")
+        self.governor.disown(self.life)
 
     def _pass(self, x: Tensor) -> Tensor | None:
         """Look, measure, and keep the graph if it will be learnt from."""
@@ -297,6 +346,8 @@ class Learner:
         """
         if self._y is None:
             return 0
+        if self.life.weights.lengths:
+            self.governor.watch(self.life, self._x, self._y.detach(), self._learns(), self.now)
         pull = self._judge(publish=True)
         done = 0
         if self._learns():
@@ -368,8 +419,7 @@ class Learner:
             self.score.learnt = life.learnt
         else:
             self.score.nonfinite += 1
-        lost = not math.isfinite(norm) or self.score.psnr < HOPELESS
-        self._stuck = self._stuck + 1 if lost else 0
+        self.governor.stepped(math.isfinite(norm))
 
     def _remember(self) -> tuple[Tensor, Tensor, Tensor | float] | None:
         """Look at remembered pictures: the answer, what is wrong with it as a gradient, and the
@@ -399,6 +449,7 @@ class Learner:
             ("/learn", self.optimiser),
             ("/learn", self.losses),
             ("/learn", self.denoising),
+            ("/learn", self.governor),
             ("/memory", self.memory),
             ("/brain", self.slots),
             ("/net", self.running),

@@ -63,9 +63,7 @@ class Life:
     def go_on_from(self, flat: Tensor) -> None:
         """Go on with other weights of this network, laid out as ours, eased in: what was gathered
         on the way of those before is forgotten."""
-        with torch.no_grad():
-            self.weights.flat.copy_(flat)
-        self.weights.publish()
+        self.weights.put(flat)
         self.moments.restart(self.weights)
         self.ease = 0.0
 

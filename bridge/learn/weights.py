@@ -65,6 +65,12 @@ class Weights:
         self.publish()
 
     @torch.no_grad()
+    def put(self, flat: Tensor) -> None:
+        """Make a flat buffer's weights these."""
+        self.flat.copy_(flat)
+        self.publish()
+
+    @torch.no_grad()
     def publish(self) -> None:
         """Make the network compute with the master as it now is."""
         if self._computed is not self.flat:

@@ -1,0 +1,157 @@
+"""The governor: explosions must look alive and be survivable.
+
+It keeps a ring of past selves on the device, each taken while the network was well, and says when
+to fall back on one: when numbers are no longer finite, when the picture has lost all that varies
+while what is seen has not, or when it stays far worse than a grey card. It never acts on a picture
+that is merely ugly, nor on flatness that a fader explains. On the frame thread, after the picture
+has left.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from bridge.learn.denoising import Denoising
+from bridge.learn.life import Life
+from bridge.learn.losses import Losses
+from bridge.learn.optimiser import Optimiser
+from bridge.learn.slots import Slots
+from bridge.nets.code import Code
+from bridge.params import Param
+
+SELVES = 4
+TAKE_EVERY = 2.0  # seconds between two selves
+WELL_FOR = 1.0  # seconds without anything wrong before a self is taken
+CHECK_EVERY = 8  # frames between two looks at what costs a pass over the picture or the weights
+BETTER, WORSE = 3.0, 10.0  # dB above a grey card that is well; below it that is far worse
+KNOWN = 18.0  # dB that is well whatever the card: fog is like one
+WRONG = 6.0  # dB; an error of less than half the range is at most ugly, whatever the card
+BELOW_USUAL, USUALLY = 3.0, 0.005  # dB; the share of a frame in what is usual: some seconds
+FLAT = 1e-3  # of what varies in what is seen
+VARIES = 1e-3  # a frame that varies less is flat itself
+LOST_STEPS = 10  # steps in a row whose gradient was not finite
+
+
+class Governor:
+    """Watches a network under the hands of those knobs that may explain what it does."""
+
+    patience = Param(
+        2.0, min=0.5, max=60.0, taper="log", unit="s",
+        doc="how long an explosion, or a flat picture, lasts before it falls back to a past self",
+    )  # fmt: skip
+
+    def __init__(
+        self, optimiser: Optimiser, losses: Losses, denoising: Denoising, slots: Slots, code: Code
+    ) -> None:
+        self._optimiser, self._losses, self._denoising = optimiser, losses, denoising
+        self._slots, self._code = slots, code
+        self._selves: dict[str, list[Tensor]] = {}  # by network, oldest first
+        self._name = ""
+        self.why = ""  # to fall back, from the next look on; empty: all may go on
+        self.urgent = False  # whether to do so even if a past self makes no better of this frame
+
+    # Past selves
+
+    def selves(self, life: Life) -> list[Tensor]:
+        """The sets of weights to fall back on, the best first: past selves, and the beginning."""
+        return [*reversed(self._selves.get(life.name, [])), life.origin]
+
+    def forget(self, life: Life) -> None:
+        """Another network begins here, and what was before is none of its past."""
+        self._selves.pop(life.name, None)
+        self._name = ""
+
+    def disown(self, life: Life) -> None:
+        """Drop the newest self: whoever fell back on it saw nothing good in it."""
+        if self._selves.get(life.name):
+            self._selves[life.name].pop()
+
+    def start_over(self, now: float) -> None:
+        """Judge what comes as if nothing had been wrong."""
+        self.why, self.urgent = "", False
+        self._well_since = self._taken = now
+        self._wrong_since = self._flat_since = math.inf
+        self._lost = 0
+
+    def _take(self, life: Life, now: float) -> None:
+        """Keep the network as it is, in the oldest self's place."""
+        self._taken = now
+        if not bool(torch.isfinite(torch.linalg.vector_norm(life.weights.flat))):
+            return
+        ring = self._selves.setdefault(life.name, [])
+        place = ring.pop(0) if len(ring) == SELVES else torch.empty_like(life.weights.flat)
+        ring.append(place.copy_(life.weights.flat))
+
+    # Judging
+
+    def watch(self, life: Life, x: Tensor, y: Tensor, learns: bool, now: float) -> None:
+        """Judge the answer `y` to what was seen, `x`: both (1, 3·p·p, H/p, W/p). `life.psnr` is
+        its likeness; `now` in seconds."""
+        if life.name != self._name:
+            self._name, self._frames, self._usual = life.name, 0, life.psnr
+            self.start_over(now)
+        self._frames += 1
+        self._usual += USUALLY * (life.psnr - self._usual)
+        if self._frames % CHECK_EVERY == 0:
+            self._check_flat(x, y, learns, now)
+            self._check_weights(life)
+        self._check_far(life.psnr, x, now)
+        if min(self._wrong_since, self._flat_since) < math.inf:
+            self._well_since = now
+        elif self._due(now) and self._well(life.psnr, x):
+            self._take(life, now)
+
+    def stepped(self, finite: bool) -> None:
+        """Tell whether a step's gradient was finite."""
+        self._lost = 0 if finite else self._lost + 1
+        if self._lost >= LOST_STEPS:
+            self.why, self.urgent = "its loss was no longer a finite number", True
+
+    def _due(self, now: float) -> bool:
+        return now - self._taken >= TAKE_EVERY and now - self._well_since >= WELL_FOR
+
+    def _well(self, psnr: float, x: Tensor) -> bool:
+        return psnr > max(min(grey_card(x) + BETTER, KNOWN), self._usual - BELOW_USUAL)
+
+    def _check_far(self, psnr: float, x: Tensor, now: float) -> None:
+        if psnr >= WRONG or psnr >= grey_card(x) - WORSE:
+            self._wrong_since = math.inf
+            return
+        self._wrong_since = min(self._wrong_since, now)
+        if now - self._wrong_since >= self.patience:
+            self.why = f"it was far worse than a grey card for {self.patience:g} s"
+
+    def _check_flat(self, x: Tensor, y: Tensor, learns: bool, now: float) -> None:
+        seen = varies(x)
+        if not learns or seen < VARIES or varies(y) >= FLAT * seen or self._explained():
+            self._flat_since = math.inf
+            return
+        self._flat_since = min(self._flat_since, now)
+        if now - self._flat_since >= self.patience:
+            self.why, self.urgent = f"its picture was flat for {self.patience:g} s", True
+
+    def _check_weights(self, life: Life) -> None:
+        if not bool(torch.isfinite(torch.linalg.vector_norm(life.weights.flat))):
+            self.why, self.urgent = "its weights were no longer finite numbers", True
+
+    def _explained(self) -> bool:
+        """Whether some fader stands where a flat picture is what the player may want: it fades,
+        ties or shuts the network, or lets it learn too little to leave a flat beginning."""
+        optimiser, losses, denoising = self._optimiser, self._losses, self._denoising
+        too_little = optimiser.rate < 5e-4 or optimiser.clip < 0.1 or optimiser.trust < 5e-3
+        fades = optimiser.decay > 0 or self._slots.anchor > 0 or losses.l2 + losses.l1 < 0.1
+        shut = self._code.kl > 0 or self._code.gate < 0.5
+        blind = denoising.mask > 0.5 or denoising.noise > 0.5
+        return too_little or fades or shut or blind
+
+
+def grey_card(x: Tensor) -> float:
+    """dB that a picture of mid-grey would have against `x`: about what a blank network has."""
+    energy = float(torch.linalg.vector_norm(x, dtype=torch.float32)) ** 2 / x.numel()
+    return 10 * math.log10(4 / energy) if energy > 0 else math.inf
+
+
+def varies(x: Tensor) -> float:
+    """How much differs from place to place: the variance over places, mean over channels."""
+    return float(x.float().var(dim=(2, 3), correction=0).mean())
