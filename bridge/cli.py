@@ -20,7 +20,7 @@ COMMANDS = {
     "run": "play: receive, learn, send (what happens when no command is named)",
     "params": "list every knob and reading, with its OSC address",
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
-    "bench": "measure this machine: speed, live, learn, knobs, swing, looks",
+    "bench": "measure this machine: speed, live, learn, knobs, swing, looks, survive",
 }
 EXAMPLES = """examples:
   firstlight --frames 900 --out file:first-light.mp4
@@ -120,11 +120,11 @@ def bench_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="firstlight bench", description=COMMANDS["bench"])
     what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
 pictures. learn: dB from blank, bursts. knobs: what each does. swing: points of oscillation, found \
-or measured. looks: contact sheets"
+or measured. looks: contact sheets. survive: every fader thrown to its ends, and back"
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("speed", "live", "learn", "knobs", "swing", "looks"),
+        choices=("speed", "live", "learn", "knobs", "swing", "looks", "survive"),
         default="speed",
         help=what,
     )
