@@ -153,5 +153,7 @@ def grey_card(x: Tensor) -> float:
 
 
 def varies(x: Tensor) -> float:
-    """How much differs from place to place: the variance over places, mean over channels."""
-    return float(x.float().var(dim=(2, 3), correction=0).mean())
+    """How much differs from place to place: the variance over places, mean over channels. Every
+    second row and column will do; and laid out as it lies, or it takes 2 ms."""
+    places = x[:, :, ::2, ::2].permute(0, 2, 3, 1).flatten(0, 2).float()  # (places, channels)
+    return float((places - places.mean(0)).square_().mean())

@@ -93,7 +93,7 @@ class ReplayMemory:
         return min(max(ratio, LEAST_SURPRISE), MOST_SURPRISE)
 
     def _consider(self, x: Tensor, patch: int, surprise: float, now: float) -> None:
-        view = adaptive_avg_pool2d(image.planes(x, patch), VIEW).flatten().cpu()
+        view = small_view(x)
         apart = _distances(view[None], self._views[: len(self)])[0]
         nearest = int(apart.argmin()) if len(self) else -1
         self.novelty = surprise * (float(apart[nearest]) if len(self) else 1.0)
@@ -194,6 +194,13 @@ class ReplayMemory:
         self._met = [now - age for age in ages.tolist()]
         self._luck = luck.tolist()
         self._tell(now)
+
+
+def small_view(x: Tensor) -> Tensor:
+    """(1, 3·p·p, rows, columns) → (NUMBERS,) on the host: each colour's mean in a coarse grid."""
+    _, _, rows, columns = x.shape
+    colours = x.permute(0, 2, 3, 1).reshape(1, rows, columns, -1, 3).mean(3).permute(0, 3, 1, 2)
+    return adaptive_avg_pool2d(colours.float(), VIEW).flatten().cpu()
 
 
 def _distances(some: Tensor, others: Tensor) -> Tensor:
