@@ -15,8 +15,6 @@ from bridge.learn.learner import Learner
 from bridge.nets.code import Code
 from bridge.space import AddressSpace
 
-PATIENCE = 2.0
-
 
 def learner(name="paint", **options):
     torch.set_num_threads(1)
@@ -95,14 +93,14 @@ def test_gradients_that_stay_not_finite_lead_back():
     assert "loss" in one.score.rollback
 
 
-def test_a_flat_picture_leads_back_after_the_patience():
+def test_a_picture_gone_flat_leads_back():
     one = learner()
     play(one, 120)
     one.optimiser.step = lambda *_: torch.tensor(0.1)  # it is dead: nothing moves it
     flat(one)
-    play(one, int(PATIENCE * 30))
+    play(one, 15)
     assert one.score.rollbacks == 0
-    assert play(one, 20)[-1] > 20
+    assert play(one, 10)[-1] > 20
     assert "flat" in one.score.rollback
 
 
@@ -123,6 +121,20 @@ def test_flatness_that_a_fader_explains_is_left_alone(owner, name, value):
     one.life.origin.zero_()
     play(one, 120)
     assert one.score.rollbacks == 0
+
+
+@pytest.mark.parametrize(("owner", "name"), [("optimiser", "decay"), ("slots", "anchor")])
+def test_what_was_faded_on_purpose_begins_again_and_does_not_remember(owner, name):
+    one = learner()
+    play(one, 150)
+    setattr(getattr(one, owner), name, 1e-3)
+    one.optimiser.step = lambda *_: torch.tensor(0.1)
+    flat(one)
+    play(one, 10)
+    setattr(getattr(one, owner), name, 0.0)
+    play(one, 30)
+    assert one.score.rollbacks > 0
+    assert torch.equal(one.weights.flat, one.life.origin)
 
 
 def test_flatness_by_clouds_is_left_alone():

@@ -28,7 +28,9 @@ BETTER, WORSE = 3.0, 10.0  # dB above a grey card that is well; below it that is
 KNOWN = 18.0  # dB that is well whatever the card: fog is like one
 WRONG = 6.0  # dB; an error of less than half the range is at most ugly, whatever the card
 BELOW_USUAL, USUALLY = 3.0, 0.005  # dB; the share of a frame in what is usual: some seconds
-FLAT = 1e-3  # of what varies in what is seen
+FLAT = 3e-3  # of what varies in what is seen: a blank network has more after two frames
+FLAT_FOR = 0.5  # seconds
+AGAIN = 3.0  # seconds within which a self that fails was not worth falling back on
 VARIES = 1e-3  # a frame that varies less is flat itself
 LOST_STEPS = 10  # steps in a row whose gradient was not finite
 
@@ -38,7 +40,7 @@ class Governor:
 
     patience = Param(
         2.0, min=0.5, max=60.0, taper="log", unit="s",
-        doc="how long an explosion, or a flat picture, lasts before it falls back to a past self",
+        doc="how long an explosion may last before the network falls back to a past self",
     )  # fmt: skip
 
     def __init__(
@@ -49,7 +51,8 @@ class Governor:
         self._selves: dict[str, list[Tensor]] = {}  # by network, oldest first
         self._name = ""
         self.why = ""  # to fall back, from the next look on; empty: all may go on
-        self.urgent = False  # whether to do so even if a past self makes no better of this frame
+        self.lost = False  # whether it cannot stay as it is, whatever there is to fall back on
+        self._last_fall = -math.inf
 
     # Past selves
 
@@ -67,9 +70,17 @@ class Governor:
         if self._selves.get(life.name):
             self._selves[life.name].pop()
 
+    def fell_back(self, now: float) -> None:
+        self._last_fall = now
+        self.start_over(now)
+
+    def trusted(self, now: float) -> bool:
+        """Whether past selves may be worth it: not where one has just led here again."""
+        return now - self._last_fall > AGAIN
+
     def start_over(self, now: float) -> None:
         """Judge what comes as if nothing had been wrong."""
-        self.why, self.urgent = "", False
+        self.why, self.lost = "", False
         self._well_since = self._taken = now
         self._wrong_since = self._flat_since = math.inf
         self._lost = 0
@@ -94,7 +105,7 @@ class Governor:
         self._frames += 1
         self._usual += USUALLY * (life.psnr - self._usual)
         if self._frames % CHECK_EVERY == 0:
-            self._check_flat(x, y, learns, now)
+            self._check_flat(life, x, y, learns, now)
             self._check_weights(life)
         self._check_far(life.psnr, x, now)
         if min(self._wrong_since, self._flat_since) < math.inf:
@@ -106,7 +117,7 @@ class Governor:
         """Tell whether a step's gradient was finite."""
         self._lost = 0 if finite else self._lost + 1
         if self._lost >= LOST_STEPS:
-            self.why, self.urgent = "its loss was no longer a finite number", True
+            self.why, self.lost = "its loss was no longer a finite number", True
 
     def _due(self, now: float) -> bool:
         return now - self._taken >= TAKE_EVERY and now - self._well_since >= WELL_FOR
@@ -122,28 +133,34 @@ class Governor:
         if now - self._wrong_since >= self.patience:
             self.why = f"it was far worse than a grey card for {self.patience:g} s"
 
-    def _check_flat(self, x: Tensor, y: Tensor, learns: bool, now: float) -> None:
+    def _check_flat(self, life: Life, x: Tensor, y: Tensor, learns: bool, now: float) -> None:
         seen = varies(x)
-        if not learns or seen < VARIES or varies(y) >= FLAT * seen or self._explained():
+        if not learns or seen < VARIES or varies(y) >= FLAT * seen:
             self._flat_since = math.inf
-            return
-        self._flat_since = min(self._flat_since, now)
-        if now - self._flat_since >= self.patience:
-            self.why, self.urgent = f"its picture was flat for {self.patience:g} s", True
+        elif self._fades() or self._explained():
+            self._flat_since = math.inf
+            if self._fades():  # who lets a network fade wants it to forget
+                self._selves.pop(life.name, None)
+        else:
+            self._flat_since = min(self._flat_since, now)
+            if now - self._flat_since >= FLAT_FOR:
+                self.why, self.lost = "its picture had gone flat", True
 
     def _check_weights(self, life: Life) -> None:
         if not bool(torch.isfinite(torch.linalg.vector_norm(life.weights.flat))):
-            self.why, self.urgent = "its weights were no longer finite numbers", True
+            self.why, self.lost = "its weights were no longer finite numbers", True
+
+    def _fades(self) -> bool:
+        return self._optimiser.decay > 0 or self._slots.anchor > 0
 
     def _explained(self) -> bool:
-        """Whether some fader stands where a flat picture is what the player may want: it fades,
-        ties or shuts the network, or lets it learn too little to leave a flat beginning."""
+        """Whether some fader stands where a flat picture is what the player may want: it ties or
+        shuts the network, or lets it learn too little to leave a flat beginning."""
         optimiser, losses, denoising = self._optimiser, self._losses, self._denoising
         too_little = optimiser.rate < 5e-4 or optimiser.clip < 0.1 or optimiser.trust < 5e-3
-        fades = optimiser.decay > 0 or self._slots.anchor > 0 or losses.l2 + losses.l1 < 0.1
-        shut = self._code.kl > 0 or self._code.gate < 0.5
-        blind = denoising.mask > 0.5 or denoising.noise > 0.5
-        return too_little or fades or shut or blind
+        tied = self._code.kl > 0 or losses.l2 + losses.l1 < 0.1
+        blind = denoising.mask > 0.5 or denoising.noise > 0.5 or self._code.gate < 0.5
+        return too_little or tied or blind
 
 
 def grey_card(x: Tensor) -> float:

@@ -22,7 +22,7 @@ from bridge import nets
 from bridge.frame import Frame
 from bridge.learn import image, tuning
 from bridge.learn.denoising import Denoising
-from bridge.learn.governor import Governor
+from bridge.learn.governor import Governor, grey_card
 from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.memory import ReplayMemory
@@ -254,13 +254,19 @@ class Learner:
         return picture
 
     def _heed(self, x: Tensor) -> None:
-        """Fall back for the governor's reason, if a past self would do better with this frame under
-        the faders as they are: or it is they that make the picture what it is."""
-        why, past = self.governor.why, self.governor.selves(self.life)[0]
-        here = self.weights.flat
-        if self.governor.urgent or self._likeness(past, x) > self._likeness(here, x) + CLEARLY:
+        """Fall back for the governor's reason, if that leads to anything better with this frame
+        under the faders as they are: or it is they that make the picture what it is."""
+        governor, life = self.governor, self.life
+        why = governor.why
+        least = self._likeness(self.weights.flat, x) + CLEARLY
+        if governor.lost:  # whatever comes instead is better; a past self, if it is worth it
+            least = grey_card(x) + CLEARLY / 3 if governor.trusted(self.now) else math.inf
+        past = next((p for p in governor.selves(life)[:-1] if self._likeness(p, x) > least), None)
+        if past is None and (governor.lost or self._likeness(life.origin, x) > least):
+            past = life.origin
+        governor.start_over(self.now)
+        if past is not None:
             self._fall_back(past, why)
-        self.governor.start_over(self.now)
 
     def _likeness(self, flat: Tensor, x: Tensor) -> float:
         """dB of what the network would make of `x` with other weights; -inf where not finite."""
@@ -289,7 +295,9 @@ class Learner:
 
     def _fall_back(self, past: Tensor, why: str) -> None:
         self.life.go_on_from(past)
-        self.governor.start_over(self.now)
+        if past is self.life.origin and not self.life.given:
+            self.life.ease = 1.0  # who knows nothing has nothing to lose
+        self.governor.fell_back(self.now)
         self.score.rollbacks += 1
         self.score.rollback = why
         log.warning("%s fell back to a past self: %s", self.life.name, why)

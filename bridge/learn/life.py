@@ -20,6 +20,7 @@ class Life:
                          steps taken since
     origin               (N,) its weights at the beginning, or those it was last given: what the
                          anchor pulls towards
+    given                whether those were given to it, and may know something
     ease                 how much of the rate is let through, 0 to 1: with fresh moments and
                          weights that know something, a full first step throws five dB away
     psnr                 dB of the last picture it made
@@ -57,6 +58,7 @@ class Life:
     def _begin(self, seed: int) -> None:
         self.moments.begin(self.weights)
         self.anchor_here()
+        self.given = False  # so far they are random
         self.ease = 1.0  # who knows nothing has nothing to lose
         self.seed, self.hash, self.learnt = seed, self.weights.hash(), 0
 
@@ -68,7 +70,8 @@ class Life:
         self.ease = 0.0
 
     def anchor_here(self) -> None:
-        """Let the anchor pull towards the weights as they are."""
+        """Let the anchor pull towards the weights as they are, which it was given."""
+        self.given = True
         self.origin.copy_(self.weights.flat)
 
     @torch.no_grad()
