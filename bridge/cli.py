@@ -87,6 +87,13 @@ the source"
     brain = "begin with the weights in this file if it is there, and save them to it at the end; \
 other networks that run have theirs beside it (NAME-ghost…)"
     add("--brain", metavar="FILE", help=brain)
+    brains = "the folder of brains saved by hand and of the autosave (default: this system's place \
+for a user's data)"
+    add("--brains", metavar="FOLDER", help=brains)
+    resume = (
+        "go on from the last autosave: networks, memory and knobs, after a crash or a power cut"
+    )
+    add("--resume", action="store_true", default=None, help=resume)
     add("--seed", type=int, metavar="N", help="seed of the random beginning (default: a new one)")
     add("--frames", type=int, metavar="N", help="stop after so many frames")
     once = "every frame once, in order, without a clock: the same seed gives the same bytes"

@@ -52,6 +52,8 @@ class Engine:
         self.stats, self.system = stats or Stats(), system or System()
         self.rows: list[tuple[float, float, float]] | None = None  # dB, loss, ms of each frame
         self.stopping = False
+        self.afterwards: list[Callable[[float], None]] = []  # done when a turn's pictures have left
+        self.troubles: list[Callable[[], str]] = [lambda: learner.trouble]  # besides in and out
         self.picture: Frame | None = None  # the last that left
         self._sent: collections.deque[float] = collections.deque(maxlen=1000)
         self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)
@@ -108,6 +110,8 @@ class Engine:
             return False
         elif self.live:
             self._fill_in()
+        for act in self.afterwards:
+            act(now)
         self._publish()
         return True
 
@@ -190,7 +194,8 @@ class Engine:
         sinks = [sender.status() for sender in self.senders]
         stats.sink = ", ".join(sink.name for sink in sinks if sink.name)
         stats.dropped = sum(sink.dropped for sink in sinks)
-        told = (source.error, *(sink.error for sink in sinks), self.learner.trouble)
+        troubles = (trouble() for trouble in self.troubles)
+        told = (source.error, *(sink.error for sink in sinks), *troubles)
         standing = next((problem for problem in told if problem), "")
         if standing and standing != self._standing:  # once a time that it comes, not a frame
             stats.error = standing

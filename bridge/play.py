@@ -21,13 +21,15 @@ from typing import Any
 import av
 import numpy as np
 import torch
+from platformdirs import user_data_dir
 
 from bridge import Refusal, __version__, nets, preset, video
 from bridge.config import Config
 from bridge.control.ear import Ear
 from bridge.engine import Engine
 from bridge.frame import Frame
-from bridge.learn import brain, image, tuning
+from bridge.learn import autosave, brain, image, tuning
+from bridge.learn.autosave import Autosave
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.params import Refused
@@ -123,12 +125,17 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         receiver = video.open_receiver(config.source, live=live, loop=config.frames is not None)
         opened.callback(receiver.close)
         size = _size(config, device, receiver.status().size)
+        brains = _brains(config)
+        state, size = _resumed(config, brains, size)
         make, settled = _settle(config, size, device)
         learner = make(settled.precision)
+        if state and not _restored(learner, state, brains, time.perf_counter() if live else 0.0):
+            state = None
         if config.brain:
             learner.prepare = partial(_remember, config)
-            learner.prepare(learner.life)
-            learner.announce()
+            if not state:
+                learner.prepare(learner.life)
+                learner.announce()
         with tuning.roaming():
             heard: dict[str, Any] = {"stats": ear.stats, "system": ear.system} if ear else {}
             engine = Engine(learner, receiver, [], space, live=live, **heard)
@@ -137,13 +144,21 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             opened.callback(takes.close)
             space.add("/stats", takes)
             space.add("/system", takes.button)
+            saver = Autosave(learner, brains, space.preset)
+            saver.resumed = state is not None
+            space.add("/brain", saver)
             _set(space, config.knobs, "[knobs]")
-            for asked in config.preset:
-                for warning in space.recall(preset.read(asked), at_once=True):
-                    log.warning("--preset %s: %s", asked, warning)
-            _set(space, config.sets, "--set")
+            _play_in(space, config)
+            engine.keep_safe()  # not what was resumed: that may be what panic is pressed for
+            if state:
+                for warning in space.recall(state.knobs, at_once=True):
+                    log.warning("--resume: %s", warning)
+                _play_in(space, config)
             learner.settle()
-            engine.keep_safe()
+            if live:
+                opened.callback(saver.close)
+                engine.afterwards.append(saver.turn)
+                engine.troubles.append(lambda: saver.trouble)
             for address in config.sinks:
                 engine.senders.append(video.open_sender(address, live=live, rate=rate))
                 opened.callback(engine.senders[-1].close)
@@ -156,6 +171,54 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         first = _facts(config, learner, settled)
         greeting = _greeting(first, ear, config)
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
+
+
+def _brains(config: Config) -> Path:
+    """Where brains are kept; made when something is written there."""
+    place = config.brains or f"{user_data_dir('First Light', appauthor=False)}/brains"
+    return Path(place).expanduser()
+
+
+def _resumed(
+    config: Config, brains: Path, size: tuple[int, int]
+) -> tuple[autosave.State | None, tuple[int, int]]:
+    """What `--resume` goes on from, and the size to play at. A rig that starts by itself must
+    start: what cannot be read is told and set aside, and the network begins blank."""
+    if not config.resume:
+        return None, size
+    try:
+        state = autosave.read(brains)
+    except Refusal as problem:
+        log.warning("--resume: %s It is %s.", problem, autosave.set_aside(brains))
+        return None, size
+    if state is None:
+        log.info("--resume: nothing has been saved in %s yet; it begins blank.", brains)
+        return None, size
+    asked = config.size or config.lines
+    if asked and state.size != f"{size[0]}x{size[1]}":
+        kept = autosave.set_aside(brains)
+        say = "--resume: what was saved is of %s, and %dx%d was asked for; it begins blank, and"
+        log.warning(f"{say} the other is %s.", state.size, *size, kept)
+        return None, size
+    return state, image.parse_size(state.size)
+
+
+def _restored(learner: Learner, state: autosave.State, brains: Path, now: float) -> bool:
+    try:
+        autosave.restore(learner, state, now)
+    except Refusal as problem:
+        log.warning("--resume: %s It is %s.", problem, autosave.set_aside(brains))
+        return False
+    log.info("--resume: it goes on from %s.", state.date)
+    return True
+
+
+def _play_in(space: AddressSpace, config: Config) -> None:
+    """What was asked for on top of the configuration's knobs."""
+    for asked in config.preset:
+        for warning in space.recall(preset.read(asked), at_once=True):
+            log.warning("--preset %s: %s", asked, warning)
+    _set(space, config.sets, "--set")
 
 
 def _brain_of(name: str, config: Config) -> str:

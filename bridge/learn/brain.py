@@ -7,6 +7,7 @@ and renamed into it, so that a power cut leaves the old brain or the new one.
 import contextlib
 import datetime
 import os
+import time
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from bridge import Refusal, __version__
 from bridge.learn.life import Life
 
 FORMAT = "first-light-brain-1"
+OLD = 3600.0  # seconds
 
 
 def save(life: Life, path: str) -> None:
@@ -32,20 +34,58 @@ def save(life: Life, path: str) -> None:
         "psnr": f"{life.psnr:.2f}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    place = Path(path).expanduser()
+    try:
+        write(Path(path).expanduser(), life.weights.state(), metadata)
+    except Refusal as problem:
+        raise Refusal(f"--brain {problem} The brain that was there is untouched.") from problem
+
+
+def write(place: Path, tensors: dict[str, torch.Tensor], told: dict[str, str]) -> None:
+    """Write a file whole or not at all, also when the power is cut meanwhile: beside its place
+    first, then through to the disk, then into it. Raises Refusal when that cannot be."""
     beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        save_file(life.weights.state(), beside, metadata)
+        save_file(tensors, beside, told)
         with open(beside, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, place)
+        _sync_folder(place.parent)
     except (OSError, SafetensorError) as problem:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise Refusal(
-            f"--brain {path}: could not be written ({_reason(problem)});"
-            " make room or choose another place. The brain that was there is untouched."
+            f"{place}: could not be written ({_reason(problem)});"
+            " make room or choose another place."
+        ) from problem
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk too, where the system lets a folder be asked for that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        with contextlib.suppress(OSError):
+            os.fsync(handle)
+        os.close(handle)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed have left; nobody writes for an hour."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob(".*.part"):
+            if time.time() - left.stat().st_mtime > OLD:
+                left.unlink()
+
+
+def read(place: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """What a file tells of itself, and its tensors. Raises Refusal where it cannot be read."""
+    try:
+        with safe_open(place, "pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as problem:
+        raise Refusal(
+            f"{place}: cannot be read as a brain ({_reason(problem)});"
+            " choose a file that First Light saved."
         ) from problem
 
 
@@ -53,14 +93,9 @@ def load(life: Life, path: str) -> None:
     """Let `life` go on with the weights in `path`, and be anchored to them; its beginning is
     theirs. Raises Refusal, changing nothing, for no brain or one of another network or shape."""
     try:
-        with safe_open(Path(path).expanduser(), "pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as problem:
-        raise Refusal(
-            f"--brain {path}: cannot be read as a brain ({_reason(problem)});"
-            " choose a file that First Light saved."
-        ) from problem
+        metadata, state = read(Path(path).expanduser())
+    except Refusal as problem:
+        raise Refusal(f"--brain {problem}") from problem
     _check(life, path, metadata, state)
     life.go_on_from(life.weights.laid_out(state))
     life.anchor_here()

@@ -103,13 +103,14 @@ class Learner:
         # Two threads that compute on MPS at once end the process (pytorch/pytorch#197805).
         self.waits = waits or self.device.type == "mps"
         self.chance = torch.Generator(self.device).manual_seed(seed)
-        self.denoising = Denoising(self.chance, random.Random(seed))
+        self.dice = random.Random(seed)
+        self.denoising = Denoising(self.chance, self.dice)
         self.played = nets.knobs(self.chance)
         code = self.played[Code]
         assert isinstance(code, Code)
         self.wander = Wander(code, self._glimpse, seed)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
-        self.memory = ReplayMemory(size, self.device, random.Random(seed))
+        self.memory = ReplayMemory(size, self.device, self.dice)
         self.slots = Slots()
         self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
         self.score, self.running = Score(), Running()
@@ -124,13 +125,13 @@ class Learner:
         self._beside = ThreadPoolExecutor(1, "draw", torch.set_num_threads, (1,))
         self._drawing: Future[Life] | None = None
         self._asked = ""  # the network that is being drawn
-        self._rested = False  # whether the last frame was only looked at
+        self.rested = False  # whether the last frame was only looked at
         self.last: Tensor | None = None  # the last picture, as it was sent
         self._looked_at: Tensor  # what it was made of
         self._mean_square: Tensor
         self.lives: dict[str, Life] = {}
         self.running.name = name
-        self._live(self._drawn(name))
+        self.live(self._drawn(name))
 
     @property
     def net(self) -> nets.Network:
@@ -155,12 +156,16 @@ class Learner:
         self.governor.forget(self.life)
         self.announce()
 
+    def blank_life(self, name: str) -> Life:
+        """The network `name` as it begins."""
+        return Life(name, self.size, self.played, self.device, self.dtype, self._seed)
+
     def _drawn(self, name: str) -> Life:
-        life = Life(name, self.size, self.played, self.device, self.dtype, self._seed)
+        life = self.blank_life(name)
         self.prepare(life)
         return life
 
-    def _live(self, life: Life) -> None:
+    def live(self, life: Life) -> None:
         """Go on with another network, from the next look."""
         self.life = self.lives[life.name] = life
         for kind, knobs in self.played.items():
@@ -179,11 +184,12 @@ class Learner:
     # Another network
 
     def settle(self) -> None:
-        """Before the first frame: run the network that the knob names by now, and hold no other.
-        Raises Refusal where it cannot be."""
-        if self.running.name != self.life.name:
-            self.lives.clear()
-            self._live(self._drawn(self.running.name))
+        """Before the first frame: run the network that the knob names by now, and hold no other
+        that knows nothing. Raises Refusal where it cannot be."""
+        name = self.running.name
+        if name != self.life.name:
+            self.lives = {n: life for n, life in self.lives.items() if life.learnt}
+            self.live(self.lives.get(name) or self._drawn(name))
 
     def _follow(self) -> None:
         """See to it that the network runs whose name the knob says, without a lost picture.
@@ -198,9 +204,9 @@ class Learner:
             return
         if name in self.lives:
             self.trouble = ""
-            self._live(self.lives[name])
+            self.live(self.lives[name])
         elif self.waits:
-            self._live(self._drawn(name))
+            self.live(self._drawn(name))
         elif self._drawing is None:
             self.trouble = ""
             self._asked = name
@@ -363,7 +369,7 @@ class Learner:
             self._ease_in()
             self._step(pull)
             done = 1
-        self._rested = not done
+        self.rested = not done
         if until is not None and self.budget > 0:
             until = min(until, time.perf_counter() + self.budget / 1e3)
         while 0 < done < self.steps and self._fits(until):
@@ -379,7 +385,7 @@ class Learner:
     def _ease_in(self) -> None:
         """Let the rate in over thirty frames after a rest, and after other weights were taken."""
         life = self.life
-        if self._rested and life.learnt:
+        if self.rested and life.learnt:
             life.ease = 0.0
         life.ease = min(1.0, life.ease + 1 / EASE)
 

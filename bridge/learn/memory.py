@@ -62,7 +62,7 @@ class ReplayMemory:
         self._met: list[float] = []  # when, in seconds of the show
         self._luck: list[float] = []  # 0 to 1: the share of its like that outlive it
         self._considered = -math.inf
-        self._usual: float | None = None  # mean square error, smoothed
+        self._usual = 0.0  # mean square error, smoothed; 0 before the first
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -87,7 +87,7 @@ class ReplayMemory:
 
     def _surprise(self, error: float) -> float:
         """How wrong the network was beside how wrong it usually is."""
-        usual = error if self._usual is None else self._usual
+        usual = self._usual or error
         self._usual = usual + PATIENT * (error - usual)
         ratio = math.sqrt(error / usual) if usual > 0 else 1.0
         return min(max(ratio, LEAST_SURPRISE), MOST_SURPRISE)
@@ -177,6 +177,7 @@ class ReplayMemory:
             "views": self._views[: len(self)].clone(),
             "ages": torch.tensor([now - met for met in self._met], dtype=torch.float64),
             "luck": torch.tensor(self._luck, dtype=torch.float64),
+            "pace": torch.tensor([now - self._considered, self._usual], dtype=torch.float64),
             **{f"picture/{index}": picture for index, picture in enumerate(self._pictures)},
         }
 
@@ -193,6 +194,8 @@ class ReplayMemory:
         self._views[: len(ages)] = views
         self._met = [now - age for age in ages.tolist()]
         self._luck = luck.tolist()
+        since, self._usual = state["pace"].tolist()
+        self._considered = now - since
         self._tell(now)
 
 

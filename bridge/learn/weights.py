@@ -103,6 +103,11 @@ class Weights:
             view.copy_(state[name])
         return buffer
 
+    def layout(self) -> str:
+        """What tells whether a flat buffer is laid out as these weights are."""
+        shapes = [list(shape) for shape in self.shapes]
+        return hashlib.sha256(repr((ROW, self.names, shapes)).encode()).hexdigest()
+
     def hash(self) -> str:
         """SHA-256 of the weights' bytes, tensor by tensor: proof of which network this is."""
         digest = hashlib.sha256()
