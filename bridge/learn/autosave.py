@@ -94,6 +94,8 @@ class Autosave:
             self.save()
         self.finish()
         self._writer.shutdown()
+        if self.trouble:
+            log.warning("%s", self.trouble)
 
     def _conclude(self) -> None:
         assert self._writing is not None
