@@ -144,6 +144,12 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             opened.callback(takes.close)
             space.add("/stats", takes)
             space.add("/system", takes.button)
+            learner.slots.folder = brains
+            for life in learner.lives.values():
+                learner.slots.fill(life)
+            learner.slots.turn_to(learner.life)
+            opened.callback(learner.slots.close)
+            engine.troubles.append(lambda: learner.slots.trouble)
             saver = Autosave(learner, brains, space.preset)
             saver.resumed = state is not None
             space.add("/brain", saver)

@@ -6,13 +6,11 @@ the frame thread, after the picture has left, into buffers that are there alread
 writes it. `--resume` reads it.
 """
 
-import contextlib
 import datetime
 import json
 import logging
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -34,7 +32,6 @@ log = logging.getLogger("bridge.learn")
 FORMAT = "first-light-state-1"
 STATE, MEMORY = "autosave.safetensors", "autosave-memory.safetensors"
 MEMORY_EVERY = 10  # saves; a large memory a minute would wear a disk out
-NICER = 10  # by how much the writing thread steps back
 COUNTS = ("aged", "measured", "ease", "given", "seed", "hash", "learnt", "psnr")
 
 
@@ -58,7 +55,7 @@ class Autosave:
         self._next: float | None = None
         self._count = 0
         self._swept = False
-        self._writer = ThreadPoolExecutor(1, "save", _step_back)
+        self._writer = ThreadPoolExecutor(1, "save", tuning.step_back)
         self._writing: Future[None] | None = None
 
     def turn(self, now: float) -> None:
@@ -186,14 +183,6 @@ def _headed(learner: Learner) -> dict[str, str]:
         "size": f"{learner.size[0]}x{learner.size[1]}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-
-
-def _step_back() -> None:
-    """Compute on one core, and only when nobody else wants it."""
-    torch.set_num_threads(1)
-    if sys.platform == "linux":  # elsewhere it would be the whole process
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, NICER)
 
 
 # Going on

@@ -6,6 +6,7 @@ and renamed into it, so that a power cut leaves the old brain or the new one.
 
 import contextlib
 import datetime
+import json
 import os
 import time
 from pathlib import Path
@@ -21,21 +22,26 @@ FORMAT = "first-light-brain-1"
 OLD = 3600.0  # seconds
 
 
-def save(life: Life, path: str) -> None:
-    """Write a network's weights to `path`. Raises Refusal when that cannot be."""
-    metadata = {
+def describe(life: Life) -> dict[str, str]:
+    """What a brain says of itself."""
+    return {
         "format": FORMAT,
         "version": __version__,
         "network": life.name,
         "size": f"{life.size[0]}x{life.size[1]}",
+        "options": json.dumps(life.options()),
         "seed": str(life.seed),
         "steps": str(life.learnt),
         "hash": life.hash,
         "psnr": f"{life.psnr:.2f}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def save(life: Life, path: str) -> None:
+    """Write a network's weights to `path`. Raises Refusal when that cannot be."""
     try:
-        write(Path(path).expanduser(), life.weights.state(), metadata)
+        write(Path(path).expanduser(), life.weights.state(), describe(life))
     except Refusal as problem:
         raise Refusal(f"--brain {problem} The brain that was there is untouched.") from problem
 
@@ -93,32 +99,49 @@ def load(life: Life, path: str) -> None:
     """Let `life` go on with the weights in `path`, and be anchored to them; its beginning is
     theirs. Raises Refusal, changing nothing, for no brain or one of another network or shape."""
     try:
-        metadata, state = read(Path(path).expanduser())
+        told, flat = opened(life, Path(path).expanduser())
     except Refusal as problem:
         raise Refusal(f"--brain {problem}") from problem
-    _check(life, path, metadata, state)
-    life.go_on_from(life.weights.laid_out(state))
+    life.go_on_from(flat)
     life.anchor_here()
-    life.seed, life.hash = int(metadata["seed"]), metadata["hash"]
-    life.learnt = int(metadata["steps"])
+    life.begun_as(told)
 
 
-def _check(life: Life, path: str, metadata: dict[str, str], state: dict[str, torch.Tensor]) -> None:
+def opened(life: Life, place: Path) -> tuple[dict[str, str], torch.Tensor]:
+    """What a brain says of itself, and its weights laid out as `life`'s. Raises Refusal for no
+    brain or one of another network or shape."""
+    told, state = read(place)
+    _check(life, place, told, state)
+    return told, life.weights.laid_out(state)
+
+
+def head(place: Path) -> dict[str, str]:
+    """What a file says of itself; nothing where it is none of ours."""
+    try:
+        with safe_open(place, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError):
+        return {}
+
+
+def _check(
+    life: Life, place: Path, metadata: dict[str, str], state: dict[str, torch.Tensor]
+) -> None:
     if metadata.get("format") != FORMAT:
-        raise Refusal(f"--brain {path}: is not one of ours; choose a file that First Light saved.")
+        raise Refusal(f"{place}: is not one of ours; choose a file that First Light saved.")
     wanted = dict(zip(life.weights.names, life.weights.shapes, strict=True))
     network, size = metadata.get("network", "?"), metadata.get("size", "?")
     if network != life.name or {n: t.shape for n, t in state.items()} != wanted:
         raise Refusal(
-            f"--brain {path}: is a {network} of {size}, and this is a {life.name} of"
+            f"{place}: is a {network} of {size}, and this is a {life.name} of"
             f" {life.size[0]}x{life.size[1]}; open it with --net {network} --size {size}."
         )
     seed, steps = metadata.get("seed", ""), metadata.get("steps", "")
     counted = all(text.isdecimal() and int(text) < 1 << 63 for text in (seed, steps))
     if not (counted and metadata.get("hash")):
-        raise Refusal(f"--brain {path}: does not say what it grew from; choose another.")
+        raise Refusal(f"{place}: does not say what it grew from; choose another.")
     if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
-        raise Refusal(f"--brain {path}: holds numbers that are not finite; choose another.")
+        raise Refusal(f"{place}: holds numbers that are not finite; choose another.")
 
 
 def _reason(problem: Exception) -> str:

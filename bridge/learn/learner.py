@@ -111,7 +111,7 @@ class Learner:
         self.wander = Wander(code, self._glimpse, seed)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.memory = ReplayMemory(size, self.device, self.dice)
-        self.slots = Slots()
+        self.slots = Slots(self._recalled)
         self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
         self.score, self.running = Score(), Running()
         self.running.size = f"{size[0]}x{size[1]}"
@@ -160,9 +160,14 @@ class Learner:
         """The network `name` as it begins."""
         return Life(name, self.size, self.played, self.device, self.dtype, self._seed)
 
+    def _recalled(self) -> None:
+        self.governor.forget(self.life)
+        self.announce()
+
     def _drawn(self, name: str) -> Life:
         life = self.blank_life(name)
         self.prepare(life)
+        self.slots.fill(life)
         return life
 
     def live(self, life: Life) -> None:
@@ -179,6 +184,7 @@ class Learner:
         self.running.weights = sum(life.weights.lengths)
         self._seed = life.seed
         self.governor.start_over(self.now)
+        self.slots.turn_to(life)
         self._y: Tensor | None = None
 
     # Another network
@@ -232,6 +238,7 @@ class Learner:
         `now` is the show's time in seconds; where none is given, thirty frames make a second.
         """
         self.now = self.now + 1 / 30 if now is None else now
+        self.slots.follow()
         if self.running.name != self.life.name or self._drawing is not None:
             self._follow()
         pixels = image.fit(image.upload(frame, self.device), self.size, self.fit)

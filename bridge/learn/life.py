@@ -4,6 +4,8 @@ A learner may hold several; one is looked through and learnt in at a time, and t
 as they were left.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from bridge import nets
 from bridge.learn.optimiser import Moments
 from bridge.learn.weights import Weights
 from bridge.nets import Knobs, layers
+from bridge.params import Param, Value
 
 
 class Life:
@@ -73,6 +76,28 @@ class Life:
         """Let the anchor pull towards the weights as they are, which it was given."""
         self.given = True
         self.origin.copy_(self.weights.flat)
+
+    def begun_as(self, told: Mapping[str, str]) -> None:
+        """Take the beginning that a brain tells of for one's own."""
+        self.seed, self.hash, self.learnt = int(told["seed"]), told["hash"], int(told["steps"])
+
+    def options(self) -> dict[str, Value]:
+        """The knobs of the network's own, as they stand: part of what makes its picture."""
+        return {
+            name: getattr(self._played[kind], name)
+            for kind in self.net.plays
+            for name, declared in vars(kind).items()
+            if isinstance(declared, Param)
+        }
+
+    @torch.no_grad()
+    def approach(self, flat: Tensor, share: float) -> None:
+        """Close a share, 0 to 1, of the way to other weights; the moments stay."""
+        weights, moments = self.weights, self.moments
+        weights.flat.lerp_(flat, share)
+        weights.publish()
+        moments.lengths = weights.measure(weights.flat)
+        moments.ceiling = torch.maximum(moments.ceiling, moments.lengths)
 
     @torch.no_grad()
     def pull_back(self, share: float) -> None:

@@ -1,12 +1,234 @@
-"""Slots: past selves of the network within reach of a hand, under /brain."""
+"""Slots: past selves within reach of a hand, under /brain: save, recall, and morph between them.
 
-from bridge.params import Param
+Eight for each network, held on the device; what is saved is also written, beside, as a brain in
+the brains folder, and is there again at the next start. On the frame thread, between frames; only
+files are read and written on a thread of its own.
+"""
+
+import logging
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from bridge import Refusal
+from bridge.learn import brain, tuning
+from bridge.learn.life import Life
+from bridge.params import Param, Reading, trigger
+
+log = logging.getLogger("bridge.learn")
+
+SLOTS = 8
+LONGEST = 60  # characters of a file's name
+BYTES = 200  # and what they may take, where the longest that a system takes is 255
+RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
+OURS = ("autosave", "before-autosave", "unreadable")  # beginnings of names that are not the hand's
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A set of weights, laid out as its network's, and what is to be told of it."""
+
+    flat: Tensor
+    told: dict[str, str]
+    name: str
 
 
 class Slots:
-    """What a hand can do with sets of weights."""
+    """What a hand can do with sets of weights. `changed` is called when another set lives.
+
+    folder   where brains are written and found; None: nowhere
+    trouble  what could not be done, and what to do about it
+    """
 
     anchor = Param(
         0.0, min=0.0, max=1.0, taper="log", floor=1e-4,
         doc="pull, at each step, to how it began or was last recalled: 0.03 is there in 2 seconds",
     )  # fmt: skip
+    slot = Param(1, min=1, max=SLOTS, preset=False, doc="where save and load put, recall takes")
+    a = Param(0, min=0, max=SLOTS, preset=False, doc="one end of morph: a slot; 0 = as it lives")
+    b = Param(1, min=0, max=SLOTS, preset=False, doc="the other end of morph; 0 = as it lives")
+    morph = Param(
+        0.0, min=0.0, max=1.0, preset=False,
+        doc="from a to b: the weights go along, and go on learning on the way",
+    )  # fmt: skip
+    name = Param(
+        "", preset=False, doc="name of the brain that the next save writes, or that load reads"
+    )
+    slots = Reading("", doc="what is in the slots of this network")
+    saved = Reading("", doc="the brain that was last written")
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self.folder: Path | None = None
+        self.trouble = ""
+        self._shelves: dict[str, dict[int, Kept]] = {}
+        self._life: Life | None = None
+        self._stood = 0.0  # where morph stood
+        self._ends = (0, 0)
+        self._lived: Tensor | None = None  # the weights when the fader left an end that is 0
+        self._beside = ThreadPoolExecutor(1, "brains", tuning.step_back)
+        self._doing: list[tuple[Future[Kept], int, str]] = []  # result, slot, network
+
+    def turn_to(self, life: Life) -> None:
+        """This network lives from here on, as it now is."""
+        self._life, self._lived = life, None
+        self._tell()
+
+    @property
+    def _shelf(self) -> dict[int, Kept]:
+        assert self._life is not None
+        return self._shelves.setdefault(self._life.name, {})
+
+    # Save, recall
+
+    @trigger("keep the network as it is in the slot, and write it as a brain")
+    def save(self) -> None:
+        life, slot = self._life, self.slot
+        if life is None or not life.weights.lengths:
+            self.trouble = "/brain/save: this network has nothing to keep; play another."
+            return
+        name = file_name(self.name) or (self._shelf[slot].name if slot in self._shelf else "")
+        name = name or f"{life.name} {life.size[0]}x{life.size[1]} {slot}"
+        told = brain.describe(life) | {"slot": str(slot), "name": name}
+        kept = self._shelf[slot] = Kept(life.weights.flat.clone(), told, name)
+        self.trouble = self.name = ""
+        self._tell()
+        if self.folder is not None:
+            place = self.folder / f"{name}.safetensors"
+            flat = kept.flat.cpu() if kept.flat.device.type == "mps" else kept.flat
+            self._do(slot, _written, kept, life, flat, place)
+
+    @trigger("let the network be what is in the slot, and be anchored to that")
+    def recall(self) -> None:
+        life, kept = self._life, self._shelf.get(self.slot)
+        if life is None or kept is None:
+            self.trouble = f"/brain/recall: slot {self.slot} is empty; save into it first."
+            return
+        life.go_on_from(kept.flat)
+        life.anchor_here()
+        life.begun_as(kept.told)
+        self.trouble = ""
+        self._changed()
+
+    @trigger("read the brain called name from the brains folder into the slot")
+    def load(self) -> None:
+        name, self.name = file_name(self.name), ""
+        if self.folder is None or self._life is None or not name:
+            self.trouble = "/brain/load: say which brain first, with /brain/name."
+            return
+        self._do(self.slot, _read, self._life, self.folder / f"{name}.safetensors")
+
+    def _do(self, slot: int, act: Callable[..., Kept], *arguments: object) -> None:
+        assert self._life is not None
+        with tuning.roaming():
+            self._doing.append((self._beside.submit(act, *arguments), slot, self._life.name))
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._beside.shutdown()
+        self._conclude()
+
+    def _conclude(self) -> None:
+        done = [one for one in self._doing if one[0].done()]
+        self._doing = [one for one in self._doing if not one[0].done()]
+        for future, slot, network in done:
+            problem = future.exception()
+            if problem is not None:
+                self.trouble = f"/brain: {problem}"
+                continue
+            kept, shelf = future.result(), self._shelves.setdefault(network, {})
+            if slot in shelf and shelf[slot].told is kept.told:
+                self.saved = kept.name
+            else:
+                shelf[slot] = kept
+                self._tell()
+
+    def fill(self, life: Life) -> None:
+        """Put what is in the folder of this network and size into its slots: the newest of each.
+        May be called from the thread that draws networks."""
+        if self.folder is None or not self.folder.is_dir():
+            return
+        mine = life.name, f"{life.size[0]}x{life.size[1]}"
+        found: dict[int, tuple[str, Path]] = {}
+        for place in sorted(self.folder.glob("*.safetensors")):
+            told = brain.head(place)
+            slot = told.get("slot", "")
+            if (told.get("network"), told.get("size")) == mine and slot.isdecimal():
+                dated = told.get("date", ""), place
+                found[int(slot)] = max(found.get(int(slot), dated), dated)
+        shelf: dict[int, Kept] = {}
+        for number, (_, place) in found.items():
+            try:
+                shelf[number] = _read(life, place)
+            except Refusal as problem:
+                log.warning("%s", problem)
+        self._shelves[life.name] = shelf
+
+    def _tell(self) -> None:
+        self.slots = ", ".join(f"{slot} {kept.name}" for slot, kept in sorted(self._shelf.items()))
+
+    # Morph
+
+    def follow(self) -> None:
+        """Between frames: go along with the morph fader, and take what has been read."""
+        if self._doing:
+            self._conclude()
+        if self.morph != self._stood:
+            self._go(self._stood, self.morph)
+            self._stood = self.morph
+
+    def _go(self, begin: float, end: float) -> None:
+        """Close the share of the way to the end that the fader has closed: so nothing jumps
+        wherever the weights are, what is learnt on the way stays in, and both ends are exact."""
+        life = self._life
+        if (self.a, self.b) != self._ends:
+            self._ends, self._lived = (self.a, self.b), None
+        if life is None or self.a == self.b:
+            return
+        if self._lived is None or (begin == 0 and self.a == 0) or (begin == 1 and self.b == 0):
+            self._lived = life.weights.flat.clone()
+        up = end > begin
+        aim = self.b if up else self.a
+        target = self._lived if aim == 0 else None
+        if aim in self._shelf:
+            target = self._shelf[aim].flat
+        if target is None:
+            self.trouble = f"/brain/morph: slot {aim} is empty; save into it first."
+            return
+        life.approach(target, (end - begin) / (1 - begin) if up else (begin - end) / begin)
+
+
+def _written(kept: Kept, life: Life, flat: Tensor, place: Path) -> Kept:
+    """Write a set of weights; another thread's work, on a buffer that nobody writes again."""
+    brain.write(_inside(place), life.weights.named(flat), kept.told)
+    return kept
+
+
+def _read(life: Life, place: Path) -> Kept:
+    told, flat = brain.opened(life, _inside(place))
+    return Kept(flat, told, place.stem)
+
+
+def _inside(place: Path) -> Path:
+    """The place, if it is not a way out of its folder. Raises Refusal for a link that is."""
+    if place.is_symlink():
+        raise Refusal(f"{place} is a link to somewhere else; put the brain itself there.")
+    return place
+
+
+def file_name(text: str) -> str:
+    """The name of a file, without its ending, made of a text from anywhere: letters and digits of
+    any script, spaces and - _ . are kept, and what a system reserves is not. "" where nothing is
+    left."""
+    told = unicodedata.normalize("NFC", text)
+    name = "".join(c if c.isalnum() or c in " -_." else "-" for c in told).strip(" .-")
+    name = name[:LONGEST]
+    while len(name.encode()) > BYTES:
+        name = name[:-1]
+    name = name.strip(" .-")
+    first = name.split(".")[0].strip().casefold()
+    return f"_{name}" if first in RESERVED or name.casefold().startswith(OURS) else name

@@ -21,6 +21,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 OFFLINE_THREADS = 2  # the same on every machine: the order of a sum decides its last bit
 ROUNDS, WARM, TIMED = 2, 1, 3  # steps of each candidate: half a second at the default size
 
+NICER = 10  # by how much a thread that writes steps back
 MOST_THREADS = 6  # beyond, small convolutions wait longer for each other than they gain
 # Taken before anything is pinned; on macOS and Windows a program has no say.
 ALLOWED: set[int] = set()
@@ -79,6 +80,14 @@ def use_threads(count: int) -> None:
         for thread, core in zip(computing, cores, strict=False):
             with contextlib.suppress(OSError):
                 os.sched_setaffinity(thread, {core})
+
+
+def step_back() -> None:
+    """Let the calling thread compute on one core, and only when nobody else wants it."""
+    torch.set_num_threads(1)
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICER)
 
 
 def unpin() -> None:

@@ -89,10 +89,13 @@ class Weights:
 
     def state(self) -> dict[str, Tensor]:
         """Copies of the weights on the host, by name."""
-        shaped = self.shaped(self.flat)
+        return self.named(self.flat)
+
+    def named(self, buffer: Tensor) -> dict[str, Tensor]:
+        """Copies on the host, by name, of a flat buffer's weights."""
         return {
             name: view.detach().cpu().contiguous().clone()
-            for name, view in zip(self.names, shaped, strict=True)
+            for name, view in zip(self.names, self.shaped(buffer), strict=True)
         }
 
     @torch.no_grad()
