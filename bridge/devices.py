@@ -24,7 +24,7 @@ from bridge import Refusal, __version__, video
 from bridge.config import Config
 
 FAULTS = (ImportError, OSError, ValueError, RuntimeError, AttributeError, Refusal)
-PACKAGES = ("torch", "av", "numpy", "python-osc", "safetensors", "rich")
+PACKAGES = ("torch", "av", "numpy", "python-osc", "safetensors", "rich", "platformdirs")
 NEEDED = {"torch": "torch>=2.9,<2.14", "av": "av>=17"}
 TIMEOUT = 2.0  # seconds given to a transport to see what there is
 PATIENCE = 10.0  # seconds given to a card's driver, which may have to wake it up

@@ -59,7 +59,7 @@ class Engine:
         self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)
         self._last_frame = self._last_sent = -math.inf
         self._last_log = -math.inf
-        self._standing = ""  # what is wrong with a source, a sink or a network, as they say
+        self._standing: set[str] = set()  # what is wrong with sources, sinks …, as they say
         for group, owner in (
             *learner.knobs(),
             ("/stats", self.stats),
@@ -196,10 +196,10 @@ class Engine:
         stats.dropped = sum(sink.dropped for sink in sinks)
         troubles = (trouble() for trouble in self.troubles)
         told = (source.error, *(sink.error for sink in sinks), *troubles)
-        standing = next((problem for problem in told if problem), "")
-        if standing and standing != self._standing:  # once a time that it comes, not a frame
-            stats.error = standing
-            log.warning("%s", standing)
+        standing = {problem for problem in told if problem}
+        for problem in sorted(standing - self._standing):  # once a time that it comes, not a frame
+            stats.error = problem
+            log.warning("%s", problem)
         self._standing = standing
 
     def _survive(self, problem: Exception) -> None:

@@ -380,3 +380,14 @@ def test_a_loop_that_turns_is_seen_to_turn_and_one_that_hangs_to_hang():
     assert one.stats.stalled == 0
     one.stats.watch(clock.now + 5)
     assert one.stats.stalled == 5
+
+
+def test_of_two_troubles_at_once_each_is_told(caplog):
+    reel = Reel(frames(3))
+    reel.error = "the camera is unplugged"
+    one = engine(reel)
+    one.turn()
+    one.troubles.append(lambda: "the disk is full")
+    one.turn(), one.turn()
+    assert caplog.text.count("the camera is unplugged") == 1
+    assert caplog.text.count("the disk is full") == 1

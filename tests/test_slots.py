@@ -322,3 +322,43 @@ def test_after_recall_the_governor_falls_back_on_nothing_from_before():
     save(one, 1)
     one.slots.recall()
     assert one.governor.selves(one.life) == [one.life.origin]
+
+
+@pytest.mark.parametrize("slot", ["0", "99", "x", "-1", "²"])
+def test_a_file_that_names_no_slot_of_ours_fills_none(tmp_path, slot):
+    one = learner(folder=tmp_path)
+    told = brain.describe(one.life) | {"slot": slot}
+    brain.write(tmp_path / "odd.safetensors", one.weights.state(), told)
+    assert learner(folder=tmp_path).slots.slots == ""
+
+
+def test_the_anchor_comes_along_with_the_morph():
+    one = learner()
+    kept = save(one, 1)
+    play(one, 20)
+    one.optimiser.rate, one.slots.anchor = 0.0, 0.1
+    for place in (0.5, 1.0):
+        one.slots.morph = place
+        play(one, 5)
+    play(one, 30)
+    assert torch.allclose(one.weights.flat, kept, atol=1e-3)
+
+
+def test_recall_waits_for_what_is_being_read(tmp_path):
+    one = learner(folder=tmp_path)
+    play(one, 5)
+    kept = save(one, 1, "opening")
+    play(one, 5)
+    one.slots.slot, one.slots.name = 6, "opening"
+    one.slots.load()
+    one.slots.recall()
+    written(one)
+    assert torch.equal(one.weights.flat, kept)
+
+
+def test_a_button_that_is_hammered_saves_once_a_frame(tmp_path):
+    one = learner(folder=tmp_path)
+    for _ in range(200):
+        one.slots.save()
+    assert len(one.slots._doing) == 1
+    written(one)

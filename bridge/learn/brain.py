@@ -87,7 +87,9 @@ def read(place: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     """What a file tells of itself, and its tensors. Raises Refusal where it cannot be read."""
     try:
         with safe_open(place, "pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: a tensor may be the file itself in memory, which Windows does not let go of.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            return file.metadata() or {}, tensors
     except (OSError, SafetensorError) as problem:
         raise Refusal(
             f"{place}: cannot be read as a brain ({_reason(problem)});"

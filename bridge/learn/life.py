@@ -91,10 +91,13 @@ class Life:
         }
 
     @torch.no_grad()
-    def approach(self, flat: Tensor, share: float) -> None:
-        """Close a share, 0 to 1, of the way to other weights; the moments stay."""
+    def approach(self, flat: Tensor, origin: Tensor, share: float) -> None:
+        """Close a share, 0 to 1, of the way to other weights, and the anchor's to their origin;
+        the moments stay."""
         weights, moments = self.weights, self.moments
         weights.flat.lerp_(flat, share)
+        self.origin.lerp_(origin, share)
+        self.given = True
         weights.publish()
         moments.lengths = weights.measure(weights.flat)
         moments.ceiling = torch.maximum(moments.ceiling, moments.lengths)

@@ -22,6 +22,7 @@ from bridge.params import Param, Reading, trigger
 log = logging.getLogger("bridge.learn")
 
 SLOTS = 8
+NUMBERS = {str(number) for number in range(1, SLOTS + 1)}
 LONGEST = 60  # characters of a file's name
 BYTES = 200  # and what they may take, where the longest that a system takes is 255
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
@@ -69,9 +70,12 @@ class Slots:
         self._life: Life | None = None
         self._stood = 0.0  # where morph stood
         self._ends = (0, 0)
-        self._lived: Tensor | None = None  # the weights when the fader left an end that is 0
+        # The weights and their origin when the fader left an end that is 0.
+        self._lived: tuple[Tensor, Tensor] | None = None
         self._beside = ThreadPoolExecutor(1, "brains", tuning.step_back)
         self._doing: list[tuple[Future[Kept], int, str]] = []  # result, slot, network
+        self._saved_since: set[int] = set()  # slots saved into since the last frame
+        self._recall_loaded = False  # whether to recall what is still being read
 
     def turn_to(self, life: Life) -> None:
         """This network lives from here on, as it now is."""
@@ -91,6 +95,9 @@ class Slots:
         if life is None or not life.weights.lengths:
             self.trouble = "/brain/save: this network has nothing to keep; play another."
             return
+        if slot in self._saved_since and not self.name:
+            return  # pressed again before a frame: it is there
+        self._saved_since.add(slot)
         name = file_name(self.name) or (self._shelf[slot].name if slot in self._shelf else "")
         name = name or f"{life.name} {life.size[0]}x{life.size[1]} {slot}"
         told = brain.describe(life) | {"slot": str(slot), "name": name}
@@ -105,6 +112,9 @@ class Slots:
     @trigger("let the network be what is in the slot, and be anchored to that")
     def recall(self) -> None:
         life, kept = self._life, self._shelf.get(self.slot)
+        if any(slot == self.slot and not future.done() for future, slot, _ in self._doing):
+            self._recall_loaded = True
+            return
         if life is None or kept is None:
             self.trouble = f"/brain/recall: slot {self.slot} is empty; save into it first."
             return
@@ -157,7 +167,7 @@ class Slots:
         for place in sorted(self.folder.glob("*.safetensors")):
             told = brain.head(place)
             slot = told.get("slot", "")
-            if (told.get("network"), told.get("size")) == mine and slot.isdecimal():
+            if (told.get("network"), told.get("size")) == mine and slot in NUMBERS:
                 dated = told.get("date", ""), place
                 found[int(slot)] = max(found.get(int(slot), dated), dated)
         shelf: dict[int, Kept] = {}
@@ -175,8 +185,12 @@ class Slots:
 
     def follow(self) -> None:
         """Between frames: go along with the morph fader, and take what has been read."""
+        self._saved_since.clear()
         if self._doing:
             self._conclude()
+            if self._recall_loaded and not self._doing:
+                self._recall_loaded = False
+                self.recall()
         if self.morph != self._stood:
             self._go(self._stood, self.morph)
             self._stood = self.morph
@@ -190,16 +204,15 @@ class Slots:
         if life is None or self.a == self.b:
             return
         if self._lived is None or (begin == 0 and self.a == 0) or (begin == 1 and self.b == 0):
-            self._lived = life.weights.flat.clone()
+            self._lived = life.weights.flat.clone(), life.origin.clone()
         up = end > begin
         aim = self.b if up else self.a
-        target = self._lived if aim == 0 else None
-        if aim in self._shelf:
-            target = self._shelf[aim].flat
-        if target is None:
+        if aim and aim not in self._shelf:
             self.trouble = f"/brain/morph: slot {aim} is empty; save into it first."
             return
-        life.approach(target, (end - begin) / (1 - begin) if up else (begin - end) / begin)
+        flat, origin = (self._shelf[aim].flat,) * 2 if aim else self._lived
+        share = (end - begin) / (1 - begin) if up else (begin - end) / begin
+        life.approach(flat, origin, share)
 
 
 def _written(kept: Kept, life: Life, flat: Tensor, place: Path) -> Kept:
