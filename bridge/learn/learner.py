@@ -214,6 +214,9 @@ class Learner:
         self.now = self.now + 1 / 30 if now is None else now
         if self.running.name != self.life.name or self._drawing is not None:
             self._follow()
+        return self._treated(frame)
+
+    def _treated(self, frame: Frame) -> Tensor:
         pixels = image.fit(image.upload(frame, self.device), self.size, self.fit)
         if self.sight.rests:
             return image.to_patches(pixels, self.life.net.patch, self.dtype)
@@ -253,6 +256,13 @@ class Learner:
             return None
         self.score.psnr = self.life.psnr = _decibels(self._wrong_by)
         return image.quantise(self._y.detach(), self.life.net.patch)
+
+    @torch.no_grad()
+    def score_of(self, frame: Frame) -> float:
+        """dB of the picture that would be made of `frame`, which leaves no trace: it is neither
+        shown, learnt from nor remembered."""
+        x = self._treated(frame)
+        return _decibels(float(_mean_square(self.life.net(x)[0] - x)))
 
     def _forward(self, kept: bool) -> None:
         with torch.set_grad_enabled(kept):
