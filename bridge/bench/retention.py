@@ -114,7 +114,8 @@ def clips(names: Sequence[str], sources: Sequence[Sequence[Frame]], count: int) 
 
 def _clip(name: str, source: Sequence[Frame], count: int, held: dict[bytes, bool]) -> Clip:
     probes: dict[bytes, Frame] = {}
-    learnt, different = [], set()
+    different: set[bytes] = set()
+    learnt = []
     for frame in source:
         picture = frame.pixels.tobytes()
         if held.setdefault(picture, len(different) % EVERY == EVERY // 2):
