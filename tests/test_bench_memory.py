@@ -109,9 +109,16 @@ def test_one_bad_look_is_no_half_life():
 
 def test_savings_are_how_much_sooner_it_is_known_again():
     first = [0.0, 5.0, 10.0, 15.0, 20.0, 20.0, 20.0, 20.0]  # 19 after 38 frames
-    assert course(a=first, again=[9.0, 19.0, 20.0]).savings == pytest.approx(1 - 10 / 38)
-    assert course(a=first, again=[19.5, 20.0]).savings == 1.0
-    assert course(a=first, again=[0.0, 0.0]).savings is None
+    assert course(a=first, again=[9.0, 19.0, 20.0]).times(0.95) == pytest.approx((38, 10))
+    assert course(a=first, again=[9.0, 19.0, 20.0]).savings(0.95) == pytest.approx(1 - 10 / 38)
+    assert course(a=first, again=[9.0, 19.0, 20.0]).savings(0.5) == pytest.approx(1 - 1 / 20)
+    assert course(a=first, again=[19.5, 20.0]).savings(0.95) == 1.0
+    assert course(a=first, again=[0.0, 0.0]).savings(0.95) is None
+    assert course(a=first, again=[0.0] * 6 + [20.0]).savings(0.95) < 0
+
+
+def test_what_is_known_meanwhile_is_the_mean_of_all_but_as_b_begins():
+    assert course(b=(20.0, 10.0, 14.0)).meanwhile == 12.0
 
 
 def test_the_drop_is_the_largest_between_two_looks():
@@ -127,7 +134,7 @@ def test_the_last_phase_ends_when_all_is_known_again_but_not_before_its_third():
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [([1.0, 2.0, 3.0], "2.0 ±1.0"), ([None, None], "never"), ([1.0, None], "1.0, never")],
+    [([1.0, 2.0, 3.0], "2.0 ±1.0"), ([None, None], "never"), ([1.0, None], "1.0 / never")],
 )
 def test_seeds_are_told_by_their_mean_or_each_by_itself(values, said):
     assert memory._seeds(values) == said
@@ -232,7 +239,7 @@ def test_memory_prints_what_is_kept_beside_what_a_sceptic_asks_for_and_what_it_c
 ):
     assert cli.main([*small, "--out", str(tmp_path / "kept.png")]) == 0
     out = capsys.readouterr().out
-    kept = ("A after B", "half-life", "savings", "largest drop")
+    kept = ("A after B", "half-life", "90% savings", "95% savings", "largest drop")
     beside = ("mean of all frames", "moving average, 30", "shuffled", "thumbnail of", "JPEG of")
     cost = ("see and look", "no memory", "share 0", "3 remembered")
     assert [told for told in (*kept, *beside, *cost) if told not in out] == []

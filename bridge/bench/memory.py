@@ -126,45 +126,55 @@ def _lived(
 def shares(title: str, courses: dict[float, list[Course]]) -> Table:
     """A line for each share of the memory."""
     table = Table(
-        title=f"what is kept, {title}: dB over held-out frames, the mean of {len(SEEDS)} seeds and"
-        " the farthest of them"
+        title=f"what is kept, {title}: dB over held-out frames, mean of {len(SEEDS)} seeds ± the"
+        " farthest"
     )
+    sooner = [f"{part:.0%} {what}" for part in retention.RELEARNT for what in ("in", "savings")]
     for heading in (
-        "share", "blank", "A after A", "A after B", "fall", "B after B", "half-life, frames",
-        "learnt in, frames", "again in", "savings", "largest drop",
+        "share", "A after A", "A while B", "A after B", "fall", "B after B", "half-life", *sooner,
+        "largest drop",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for share, lives in courses.items():
+        cells = [_times(lives, part) for part in retention.RELEARNT]
         table.add_row(
             f"{share:g}",
-            _seeds([life.blank for life in lives]),
             _seeds([life.known for life in lives]),
+            _seeds([life.meanwhile for life in lives]),
             _seeds([life.kept for life in lives]),
             _seeds([life.fall for life in lives]),
             _seeds([life.other for life in lives]),
             _seeds([life.half_life for life in lives], "{:.0f}"),
-            _seeds([life.first_time for life in lives], "{:.0f}"),
-            _seeds([life.second_time for life in lives], "{:.0f}"),
-            _seeds([life.savings for life in lives], "{:.0%}"),
+            *(cell for pair in cells for cell in pair),
             _seeds([life.drop for life in lives]),
         )
+    blank = _seeds([life.blank for lives in courses.values() for life in lives])
     table.caption = (
-        f"Half-life: until half of what A gained over blank is lost. Learnt: to"
-        f" {retention.RELEARNT:.0%} of the dB after A. Largest drop: from one look at the probes"
-        f" to the next, {retention.PROBED} frames, while B plays."
+        f"Blank: {blank} dB of A. After: the mean of the last second. Half-life: frames until half"
+        " of what A gained over blank is lost. In: frames until that part of the dB after A is"
+        " there, from blank and from B's end. Largest drop: from one look at the probes to the"
+        f" next, {retention.PROBED} frames, while B plays."
     )
     return table
 
 
-def _seeds(values: Sequence[float | None], form: str = "{:.1f}") -> str:
-    """ "mean ±farthest"; where a seed never came there, each by itself."""
+def _times(lives: Sequence[Course], part: float) -> tuple[str, str]:
+    """Frames to know A, the first time and the second, and what that saves."""
+    first, second = zip(*(life.times(part) for life in lives), strict=True)
+    saved = _seeds([life.savings(part) for life in lives], "{:.0%}")
+    return f"{_seeds(first, '{:.0f}', '')}, {_seeds(second, '{:.0f}', '')}", saved
+
+
+def _seeds(values: Sequence[float | None], form: str = "{:.1f}", apart: str = " ±") -> str:
+    """ "mean ±farthest", or without `apart` the mean; where a seed never came there, each."""
     there = [value for value in values if value is not None]
     if not there:
         return "never"
     if len(there) < len(values):
-        return ", ".join("never" if v is None else form.format(v) for v in values)
+        return " / ".join("never" if v is None else form.format(v) for v in values)
     mean = statistics.mean(there)
-    return f"{form.format(mean)} ±{form.format(max(abs(value - mean) for value in there))}"
+    farthest = form.format(max(abs(value - mean) for value in there))
+    return form.format(mean) + (apart + farthest if apart else "")
 
 
 # What a sceptic asks for
@@ -172,22 +182,21 @@ def _seeds(values: Sequence[float | None], form: str = "{:.1f}") -> str:
 
 def _sceptics(name: str, size: tuple[int, int], a: Clip, b: Clip) -> tuple[Table, Lines]:
     table = Table(title=f"beside it, {size[0]}x{size[1]}: dB over the same held-out frames")
-    for heading in ("", "A after A", "A after B", "B after B", "savings"):
+    for heading in ("", "A after A", "A after B", "B after B"):
         table.add_column(heading, justify="right" if heading else "left")
     lines: Lines = {}
     mean = baselines.mean_picture(a.learnt)
     of_a, of_b = (f"{baselines.against_one(mean, asked):.1f}" for asked in (a, b))
-    table.add_row("mean of all frames of A", of_a, of_a, of_b, "")
+    table.add_row("mean of all frames of A", of_a, of_a, of_b)
     lines["mean of A"] = [baselines.against_one(mean, a)]
     for constant in CONSTANTS:
         course = retention.walk(baselines.MovingAverage(size, constant), a, b)
         levels = (course.known, course.kept, course.other)
-        saved = _seeds([course.savings], "{:.0%}").split(" ")[0]
-        table.add_row(f"moving average, {constant} frames", *(f"{x:.1f}" for x in levels), saved)
+        table.add_row(f"moving average, {constant} frames", *(f"{level:.1f}" for level in levels))
         lines[f"moving average, {constant} frames"] = _along(course)
     mixed = [_shuffled(name, size, a, b, seed) for seed in SEEDS]
     of_a, of_b = (_seeds(levels) for levels in zip(*mixed, strict=True))
-    table.add_row(f"{name}, the frames of A and B shuffled", "", of_a, of_b, "")
+    table.add_row(f"{name}, the frames of A and B shuffled", "", of_a, of_b)
     lines["shuffled"] = [statistics.mean(level for level, _ in mixed)]
     bits = baselines.code_bits(name, size)
     if bits:
@@ -227,7 +236,7 @@ def _add_codec(
         if len(pairs) < len(seen):
             return  # too few bits for a JPEG of any size
         levels.append(statistics.mean(baselines.decibels(*pair) for pair in pairs))
-    table.add_row(what, f"{levels[0]:.1f}", f"{levels[0]:.1f}", f"{levels[1]:.1f}", "")
+    table.add_row(what, f"{levels[0]:.1f}", f"{levels[0]:.1f}", f"{levels[1]:.1f}")
     lines[what.split(",")[0].removesuffix(" and its headers")] = [levels[0]]
 
 

@@ -18,7 +18,7 @@ from bridge.frame import Frame
 EVERY = 15  # of so many different pictures one is a probe
 PROBED = 10  # frames from one look at the probes to the next
 LAST = 3  # looks in a phase's last second
-RELEARNT = 0.95  # of the dB that A had at the end of its first phase
+RELEARNT = 0.9, 0.95  # of the dB that A had at the end of its first phase
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Course:
         return at_end(self.of_a[1])
 
     @property
+    def meanwhile(self) -> float:
+        """dB of A over the whole of B."""
+        return statistics.mean(self.of_a[1][1:])
+
+    @property
     def fall(self) -> float:
         """dB of A that B has cost."""
         return self.known - self.kept
@@ -77,21 +82,16 @@ class Course:
         half = (self.blank + self.known) / 2
         return _reached([-level for level in steady], -half)
 
-    @property
-    def first_time(self) -> float | None:
-        """Frames until A was known to RELEARNT, from blank."""
-        return _reached(self.of_a[0], RELEARNT * self.known)
+    def times(self, part: float) -> tuple[float | None, float | None]:
+        """Frames until A was known to `part` of its dB after A: from blank, and from B's end; None
+        if it was not."""
+        wanted = part * self.known
+        return _reached(self.of_a[0], wanted), _reached(self.of_a[2], wanted)
 
-    @property
-    def second_time(self) -> float | None:
-        """Frames until A was known as well again, from B's end; None if it was not."""
-        return _reached(self.of_a[2], RELEARNT * self.known)
-
-    @property
-    def savings(self) -> float | None:
-        """How much sooner A was known the second time, as a share of the first (Ebbinghaus 1885):
-        1 is at once, 0 no sooner, below 0 later; None if it was not."""
-        first, second = self.first_time, self.second_time
+    def savings(self, part: float) -> float | None:
+        """How much sooner A was known to `part` the second time, as a share of the first
+        (Ebbinghaus 1885): 1 is at once, 0 no sooner, below 0 later; None if it was not."""
+        first, second = self.times(part)
         return 1 - second / first if first and second is not None else None
 
     @property
@@ -146,7 +146,7 @@ def walk(pupil: Pupil, a: Clip, b: Clip) -> Course:
         for begin in range(0, len(played.learnt), PROBED):
             of_a.append(level(pupil, a))
             of_b.append(level(pupil, b))
-            if phase == 2 and begin >= least and course.second_time is not None:
+            if phase == 2 and begin >= least and course.times(max(RELEARNT))[1] is not None:
                 break
             for frame in played.learnt[begin : begin + PROBED]:
                 pupil.learn(frame)
