@@ -241,7 +241,7 @@ def test_memory_prints_what_is_kept_beside_what_a_sceptic_asks_for_and_what_it_c
     out = capsys.readouterr().out
     kept = ("A after B", "half-life", "90% savings", "95% savings", "largest drop")
     beside = ("mean of all frames", "moving average, 30", "shuffled", "thumbnail of", "JPEG of")
-    cost = ("see and look", "no memory", "share 0", "3 remembered")
+    cost = ("see and look", "no memory", "share 0", "3 remembered", "Meeting a picture")
     assert [told for told in (*kept, *beside, *cost) if told not in out] == []
     with Image.open(tmp_path / "kept.png") as drawn:
         drawn.verify()

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from PIL import Image
 
 from bridge.bench.retention import PROBED
@@ -34,7 +33,7 @@ def retention(
     """dB of A along `count` frames of A, as many of B and a third of A again, as a PNG.
 
     `curves` has a list of looks for each line, one a seed: their mean is drawn in the band that
-    they fill, and named where B ends. `baselines` are thin; one of a single value is level.
+    they fill. `baselines` are thin; one of a single value is level.
     """
     figure = Figure(SIZE, DOTS, layout="constrained", facecolor=PAPER)
     axes = figure.add_subplot()
@@ -42,12 +41,10 @@ def retention(
     right = [_baseline(axes, name, levels, end) for name, levels in baselines.items()]
     ladder = LinearSegmentedColormap.from_list("ladder", LADDER)
     colours = [to_hex(ladder(place)) for place in np.linspace(0, 1, len(curves))]
-    inside = [
-        _band(axes, name, lives, colour, 2 * count // PROBED, end)
-        for (name, lives), colour in zip(curves.items(), colours, strict=True)
-    ]
+    for (name, lives), colour in zip(curves.items(), colours, strict=True):
+        _band(axes, name, lives, colour, end)
     _dress(axes, title, clips, count, end)
-    _write_inside(axes, inside, 2 * count)
+    _write_key(axes, count)
     _write_right(axes, right, end)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
@@ -64,15 +61,12 @@ def _baseline(axes: Axes, name: str, levels: Sequence[float], end: int) -> Name:
     return shown[-1], name, FAINT
 
 
-def _band(
-    axes: Axes, name: str, lives: Sequence[Sequence[float]], colour: str, named: int, end: int
-) -> Name:
+def _band(axes: Axes, name: str, lives: Sequence[Sequence[float]], colour: str, end: int) -> None:
     looks = min(end // PROBED + 1, *(len(life) for life in lives))
     seeds = np.array([life[:looks] for life in lives])  # (seeds, looks)
-    places, mean = PROBED * np.arange(looks), seeds.mean(0)
+    places = PROBED * np.arange(looks)
     axes.fill_between(places, seeds.min(0), seeds.max(0), color=colour, alpha=0.17, linewidth=0)
-    axes.plot(places, mean, color=colour, linewidth=2.0, zorder=4, solid_joinstyle="round")
-    return float(mean[min(named, looks - 1)]), name, colour
+    axes.plot(places, seeds.mean(0), color=colour, linewidth=2.0, zorder=4, label=name)
 
 
 def _dress(axes: Axes, title: str, clips: tuple[str, str], count: int, end: int) -> None:
@@ -98,14 +92,13 @@ def _dress(axes: Axes, title: str, clips: tuple[str, str], count: int, end: int)
         side.set_visible(False)
 
 
-def _write_inside(axes: Axes, names: Sequence[Name], place: float) -> None:
-    """Each line's name over it, at the left of `place`."""
-    for height, (_, text, colour) in _apart(axes, names):
-        written = axes.text(
-            place, height, f"{text} ", color=colour, fontsize=10, fontweight="bold", ha="right",
-            va="bottom", zorder=6,
-        )  # fmt: skip
-        written.set_path_effects([withStroke(linewidth=3, foreground=SHADE)])
+def _write_key(axes: Axes, count: int) -> None:
+    """Which colour is which, the last on top, where A ends: there every curve is far above."""
+    axes.legend(
+        reverse=True, loc="lower right", bbox_to_anchor=(0.98 * count, axes.get_ylim()[0]),
+        bbox_transform=axes.transData, frameon=False, labelcolor="linecolor", handlelength=1.4,
+        prop={"size": 10.5, "weight": "bold"},
+    )  # fmt: skip
 
 
 def _write_right(axes: Axes, names: Sequence[Name], end: int) -> None:
