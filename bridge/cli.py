@@ -20,7 +20,7 @@ COMMANDS = {
     "run": "play: receive, learn, send (what happens when no command is named)",
     "params": "list every knob and reading, with its OSC address",
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
-    "bench": "measure this machine: speed, live, learn, knobs, swing, looks, survive",
+    "bench": "measure this machine: speed, live, learn, memory, survive, knobs, swing, looks",
 }
 EXAMPLES = """examples:
   firstlight --frames 900 --out file:first-light.mp4
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{command}: there is no such command; write --in file:{command} to play a "
                 f"movie, or one of {', '.join(COMMANDS)}."
             )
-        options = PARSERS[command]().parse_args(words)
+        options = PARSERS[command]().parse_intermixed_args(words)
         return int(RUNNERS[command](options) or 0)
     except (Refusal, ImportError) as problem:
         print(f"firstlight: {problem}", file=sys.stderr)
@@ -126,24 +126,28 @@ def devices_parser() -> argparse.ArgumentParser:
 def bench_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="firstlight bench", description=COMMANDS["bench"])
     what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
-pictures. learn: dB from blank, bursts. knobs: what each does. swing: points of oscillation, found \
-or measured. looks: contact sheets. survive: every fader thrown to its ends, and back"
+pictures. learn: dB from blank, bursts. memory: what is kept of one clip while another plays, and \
+what that costs. survive: every fader thrown to its ends, and back. knobs: what each does. swing: \
+points of oscillation, found or measured. looks: contact sheets"
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("speed", "live", "learn", "knobs", "swing", "looks", "survive"),
+        choices=("speed", "live", "learn", "memory", "survive", "knobs", "swing", "looks"),
         default="speed",
         help=what,
     )
     add = parser.add_argument
-    frames = "where frames come from; repeatable"
+    clips = "a movie, or another address that frames come from; memory: two"
+    add("clips", nargs="*", metavar="CLIP", help=clips)
+    frames = "the same; repeatable"
     add("--in", dest="sources", metavar="ADDRESS", action="append", help=frames)
     add("--net", metavar="NAME", action="append", help="only this network; repeatable")
     add("--size", metavar="WxH", help="the picture's size")
     add("--frames", type=int, metavar="N", help="how many frames; swing: how many settings to try")
     add("--preset", metavar="FILE", action="append", help="swing, looks: this one; repeatable")
     add("--fader", metavar="/ADDRESS", help="swing: how the presets' waves follow it")
-    add("--out", metavar="ADDRESS", help="looks, knobs: where sheets go (looks: stills:looks)")
+    sheets = "looks, knobs: where sheets go (looks: stills:looks); memory: its plot (memory.png)"
+    add("--out", metavar="ADDRESS", help=sheets)
     return parser
 
 
@@ -231,6 +235,9 @@ def devices(_options: argparse.Namespace) -> None:
 def bench(options: argparse.Namespace) -> None:
     import importlib
 
+    from bridge.bench.measure import address
+
+    options.sources = [*(options.sources or []), *map(address, options.clips)]
     importlib.import_module(f"bridge.bench.{options.what}").main(options)
 
 

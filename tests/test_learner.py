@@ -659,3 +659,19 @@ def test_taking_other_weights_again_and_again_does_not_raise_the_ceiling():
     for _ in range(3):
         one.life.go_on_from(one.weights.flat * 1.3)
     assert torch.equal(one.life.moments.ceiling[:1], begun[:1])
+
+
+def test_a_score_is_that_of_the_picture_it_would_show_and_leaves_no_trace():
+    asked, twin = learner(), learner()
+    play(asked, 20), play(twin, 20)
+    for seed in (3.0, 5.0):
+        asked.score_of(frame(seed=seed))
+    other = asked.score_of(frame(seed=9.0))
+    assert play(asked, 5, drift=0.1) == play(twin, 5, drift=0.1)
+    assert asked.weights.hash() == twin.weights.hash()
+    assert asked.last.equal(twin.last)
+    assert len(asked.memory) == len(twin.memory)
+    assert 0 < other < asked.score_of(frame(seed=0.4))
+    shown = asked.score_of(frame(seed=7.0))
+    asked.look(asked.see(frame(seed=7.0)))
+    assert asked.score.psnr == pytest.approx(shown)

@@ -13,6 +13,12 @@ from bridge.frame import Frame
 from bridge.learn import image
 
 
+def address(clip: str) -> str:
+    """A clip as an address: what names no transport is a movie's path."""
+    scheme, colon, _ = clip.partition(":")
+    return clip if colon and scheme in video.RECEIVERS else f"file:{clip}"
+
+
 def frames(address: str, count: int) -> list[Frame]:
     """`count` frames of a source, copied, from its beginning, going round if it is shorter."""
     receiver = video.open_receiver(address, live=False, loop=True)

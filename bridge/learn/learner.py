@@ -241,6 +241,9 @@ class Learner:
         self.slots.follow()
         if self.running.name != self.life.name or self._drawing is not None:
             self._follow()
+        return self._treated(frame)
+
+    def _treated(self, frame: Frame) -> Tensor:
         pixels = image.fit(image.upload(frame, self.device), self.size, self.fit)
         if self.sight.rests:
             return image.to_patches(pixels, self.life.net.patch, self.dtype)
@@ -284,11 +287,13 @@ class Learner:
     def _likeness(self, flat: Tensor, x: Tensor) -> float:
         """dB of what the network would make of `x` with other weights; -inf where not finite."""
         weights = self.weights
-        kept = weights.flat.clone()
-        weights.put(flat)
+        kept = None if flat is weights.flat else weights.flat.clone()
+        if kept is not None:
+            weights.put(flat)
         with torch.no_grad():
             y, _ = self.life.net(x)
-        weights.put(kept)
+        if kept is not None:
+            weights.put(kept)
         wrong_by = float(_mean_square(y - x))
         return _decibels(wrong_by) if math.isfinite(wrong_by) else -math.inf
 
@@ -352,6 +357,11 @@ class Learner:
             return None
         self.score.psnr = self.life.psnr = _decibels(self._wrong_by)
         return image.quantise(self._y.detach(), self.life.net.patch)
+
+    def score_of(self, frame: Frame) -> float:
+        """dB of the picture that would be made of `frame`, which leaves no trace: it is neither
+        shown, learnt from nor remembered."""
+        return self._likeness(self.weights.flat, self._treated(frame))
 
     def _forward(self, kept: bool) -> None:
         with torch.set_grad_enabled(kept):
