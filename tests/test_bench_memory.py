@@ -75,6 +75,7 @@ def test_a_network_neither_learns_from_its_probes_nor_remembers_them():
         pupil.learn(shown)
     assert retention.level(pupil, a) > first + 3
     assert len(pupil.learner.memory) > 0
+    assert pupil.learner.memory.psnr > 0  # of what it met again: it has a share
 
 
 def test_a_clip_gives_as_many_frames_to_learn_from_as_were_asked_for():
@@ -299,7 +300,12 @@ def test_the_memories_timed_hold_pictures_from_the_whole_of_both_clips():
 
 
 def test_what_is_timed_remembers_as_many_pictures_as_its_line_says():
-    many, few = (meeting._taught("tiles", SIZE, source, 3) for source in (REEL, plain(7)))
-    assert len(many.memory) >= many.memory.frames == 3
-    assert printed(meeting.costs("tiles", SIZE, plain(*[7] * 5))).count("1 remembered") == 1
-    assert len(few.memory) == 1
+    none, three = (meeting._taught("tiles", SIZE, REEL, count) for count in (0, 3))
+    for one in (none, three):
+        one.look(one.see(REEL[0]))
+        one.learn()
+    assert (none.memory.psnr, three.memory.frames) == (0.0, 3)
+    assert three.memory.psnr > 0
+    few = printed(meeting.costs("tiles", SIZE, plain(*[7] * 5)))
+    assert "1 remembered" in few
+    assert "3 remembered" not in few
