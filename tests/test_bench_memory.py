@@ -75,6 +75,7 @@ def test_a_network_neither_learns_from_its_probes_nor_remembers_them():
         pupil.learn(shown)
     assert retention.level(pupil, a) > first + 3
     assert len(pupil.learner.memory) > 0
+    assert pupil.learner.memory.psnr > 0  # of what it met again: it has a share
 
 
 def test_a_clip_gives_as_many_frames_to_learn_from_as_were_asked_for():
@@ -108,13 +109,18 @@ def test_one_bad_look_is_no_half_life():
 
 
 def test_savings_are_how_much_sooner_it_is_known_again():
-    first = [0.0, 5.0, 10.0, 15.0, 20.0, 20.0, 20.0, 20.0]  # 19 after 38 frames
-    assert course(a=first, again=[9.0, 19.0, 20.0]).times(0.95) == pytest.approx((38, 10))
-    assert course(a=first, again=[9.0, 19.0, 20.0]).savings(0.95) == pytest.approx(1 - 10 / 38)
-    assert course(a=first, again=[9.0, 19.0, 20.0]).savings(0.5) == pytest.approx(1 - 1 / 20)
-    assert course(a=first, again=[19.5, 20.0]).savings(0.95) == 1.0
-    assert course(a=first, again=[0.0, 0.0]).savings(0.95) is None
-    assert course(a=first, again=[0.0] * 6 + [20.0]).savings(0.95) < 0
+    first = [10.0, 15.0, 20.0, 25.0, 30.0, 30.0, 30.0, 30.0]  # of 20 gained, 18 after 36 frames
+    assert course(a=first, again=[18.0, 28.0, 30.0]).times(0.9) == pytest.approx((36, 10))
+    assert course(a=first, again=[18.0, 28.0, 30.0]).savings(0.9) == pytest.approx(1 - 10 / 36)
+    assert course(a=first, again=[18.0, 28.0, 30.0]).savings(0.5) == pytest.approx(1 - 2 / 20)
+    assert course(a=first, again=[28.5, 30.0]).savings(0.9) == 1.0
+    assert course(a=first, again=[10.0] * 6 + [30.0]).savings(0.9) < 0
+
+
+def test_what_was_never_known_again_or_hardly_at_all_has_no_savings():
+    first = [10.0, 15.0, 20.0, 20.0, 20.0]
+    assert course(a=first, again=[0.0, 0.0]).savings(0.9) is None
+    assert course(a=[10.0, 10.5, 10.9, 10.9, 10.9], again=[10.0, 11.0]).savings(0.9) is None
 
 
 def test_what_is_known_meanwhile_is_the_mean_of_all_but_as_b_begins():
@@ -239,7 +245,7 @@ def test_memory_prints_what_is_kept_beside_what_a_sceptic_asks_for_and_what_it_c
 ):
     assert cli.main([*small, "--out", str(tmp_path / "kept.png")]) == 0
     out = capsys.readouterr().out
-    kept = ("A after B", "half-life", "90% savings", "95% savings", "largest drop")
+    kept = ("A after B", "half-life", "75% savings", "90% savings", "largest drop")
     beside = ("mean of all frames", "moving average, 30", "shuffled", "thumbnail of", "JPEG of")
     cost = ("see and look", "no memory", "share 0", "3 remembered", "Meeting a picture")
     assert [told for told in (*kept, *beside, *cost) if told not in out] == []
@@ -299,7 +305,12 @@ def test_the_memories_timed_hold_pictures_from_the_whole_of_both_clips():
 
 
 def test_what_is_timed_remembers_as_many_pictures_as_its_line_says():
-    many, few = (meeting._taught("tiles", SIZE, source, 3) for source in (REEL, plain(7)))
-    assert len(many.memory) >= many.memory.frames == 3
-    assert printed(meeting.costs("tiles", SIZE, plain(*[7] * 5))).count("1 remembered") == 1
-    assert len(few.memory) == 1
+    none, three = (meeting._taught("tiles", SIZE, REEL, count) for count in (0, 3))
+    for one in (none, three):
+        one.look(one.see(REEL[0]))
+        one.learn()
+    assert (none.memory.psnr, three.memory.frames) == (0.0, 3)
+    assert three.memory.psnr > 0
+    few = printed(meeting.costs("tiles", SIZE, plain(*[7] * 5)))
+    assert "1 remembered" in few
+    assert "3 remembered" not in few

@@ -151,8 +151,8 @@ def shares(title: str, courses: dict[float, list[Course]]) -> Table:
     blank = _seeds([life.blank for lives in courses.values() for life in lives])
     table.caption = (
         f"Blank: {blank} dB of A. After: the mean of the last second. Half-life: frames until half"
-        " of what A gained over blank is lost. In: frames until that part of the dB after A is"
-        " there, from blank and from B's end. Largest drop: from one look at the probes to the"
+        " of what A gained over blank is lost. In: frames until that part of it is there, from"
+        " blank and from B's end. Largest drop: from one look at the probes to the"
         f" next, {retention.PROBED} frames, while B plays."
     )
     return table
@@ -161,12 +161,12 @@ def shares(title: str, courses: dict[float, list[Course]]) -> Table:
 def _times(lives: Sequence[Course], part: float) -> tuple[str, str]:
     """Frames to know A, the first time and the second, and what that saves."""
     first, second = zip(*(life.times(part) for life in lives), strict=True)
-    saved = _seeds([life.savings(part) for life in lives], "{:.0%}")
-    return f"{_seeds(first, '{:.0f}', '')}, {_seeds(second, '{:.0f}', '')}", saved
+    saved = _seeds([life.savings(part) for life in lives], "{:.0%}").replace("never", "none")
+    return f"{_seeds(first, '{:.0f}', False)}, {_seeds(second, '{:.0f}', False)}", saved
 
 
-def _seeds(values: Sequence[float | None], form: str = "{:.1f}", apart: str = " ±") -> str:
-    """ "mean ±farthest", or without `apart` the mean; where a seed never came there, each."""
+def _seeds(values: Sequence[float | None], form: str = "{:.1f}", spread: bool = True) -> str:
+    """ "mean ±farthest", or without `spread` the mean; where a seed never came there, each."""
     there = [value for value in values if value is not None]
     if not there:
         return "never"
@@ -174,7 +174,7 @@ def _seeds(values: Sequence[float | None], form: str = "{:.1f}", apart: str = " 
         return " / ".join("never" if v is None else form.format(v) for v in values)
     mean = statistics.mean(there)
     farthest = form.format(max(abs(value - mean) for value in there))
-    return form.format(mean) + (apart + farthest if apart else "")
+    return f"{form.format(mean)} ±{farthest}" if spread else form.format(mean)
 
 
 # What a sceptic asks for

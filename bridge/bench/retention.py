@@ -18,7 +18,8 @@ from bridge.frame import Frame
 EVERY = 15  # of so many different pictures one is a probe
 PROBED = 10  # frames from one look at the probes to the next
 LAST = 3  # looks in a phase's last second
-RELEARNT = 0.9, 0.95  # of the dB that A had at the end of its first phase
+RELEARNT = 0.75, 0.9  # of the dB that A had gained over blank at the end of its first phase
+HARDLY = 1.0  # dB of gain, below which there is nothing to be learnt again
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,19 @@ class Course:
         return _reached([-level for level in steady], -half)
 
     def times(self, part: float) -> tuple[float | None, float | None]:
-        """Frames until A was known to `part` of its dB after A: from blank, and from B's end; None
-        if it was not."""
-        wanted = part * self.known
+        """Frames until A had `part` of what it had gained over blank: from blank, and from B's end;
+        None if it never had."""
+        wanted = self.blank + part * (self.known - self.blank)
         return _reached(self.of_a[0], wanted), _reached(self.of_a[2], wanted)
 
     def savings(self, part: float) -> float | None:
         """How much sooner A was known to `part` the second time, as a share of the first
-        (Ebbinghaus 1885): 1 is at once, 0 no sooner, below 0 later; None if it was not."""
+        (Ebbinghaus 1885): 1 is at once, 0 no sooner, below 0 later; None if it was not, or had
+        hardly been learnt at all."""
         first, second = self.times(part)
-        return 1 - second / first if first and second is not None else None
+        if self.known - self.blank < HARDLY or not first or second is None:
+            return None
+        return 1 - second / first
 
     @property
     def drop(self) -> float:
