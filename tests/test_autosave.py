@@ -256,8 +256,19 @@ def test_a_state_of_other_layers_is_refused_and_changes_nothing(tmp_path):
     assert one.weights.hash() == before
 
 
+def test_an_explosion_does_not_take_the_place_of_what_was_saved(tmp_path):
+    one = learner()
+    keeper = saved(one, tmp_path)
+    before = (tmp_path / STATE).read_bytes()
+    one.weights.flat[0] = float("nan")
+    keeper.save()
+    keeper.finish()
+    assert (tmp_path / STATE).read_bytes() == before
+
+
 def test_numbers_that_are_not_finite_are_not_gone_on_from(tmp_path):
     one = learner()
+    one.weights.finite = lambda: True
     one.weights.flat[0] = float("nan")
     saved(one, tmp_path)
     with pytest.raises(Refusal, match="not whole"):

@@ -362,3 +362,13 @@ def test_a_button_that_is_hammered_saves_once_a_frame(tmp_path):
         one.slots.save()
     assert len(one.slots._doing) == 1
     written(one)
+
+
+def test_a_folder_full_of_brains_takes_no_more_by_hand(tmp_path):
+    for number in range(256):
+        (tmp_path / f"{number}.safetensors").write_bytes(b"")
+    one = learner(folder=tmp_path)
+    one.slots.name = "one more"
+    one.slots.save()
+    assert "move some away" in one.slots.trouble
+    assert not (tmp_path / "one more.safetensors").exists()

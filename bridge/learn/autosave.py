@@ -69,8 +69,11 @@ class Autosave:
             self.save(with_memory=self._count % MEMORY_EVERY == MEMORY_EVERY - 1)
 
     def save(self, with_memory: bool = True) -> None:
-        """Copy all there is, and have it written; `finish` waits for it."""
+        """Copy all there is, and have it written; `finish` waits for it. What was saved before
+        stands while the network is exploding."""
         self.finish()
+        if not self._learner.weights.finite():
+            return
         self._count += 1
         files = [(STATE, *self._whole())]
         if with_memory:

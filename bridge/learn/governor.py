@@ -88,7 +88,7 @@ class Governor:
     def _take(self, life: Life, now: float) -> None:
         """Keep the network as it is, in the oldest self's place."""
         self._taken = now
-        if not bool(torch.isfinite(torch.linalg.vector_norm(life.weights.flat))):
+        if not life.weights.finite():
             return
         ring = self._selves.setdefault(life.name, [])
         place = ring.pop(0) if len(ring) == SELVES else torch.empty_like(life.weights.flat)
@@ -147,7 +147,7 @@ class Governor:
                 self.why, self.lost = "its picture had gone flat", True
 
     def _check_weights(self, life: Life) -> None:
-        if not bool(torch.isfinite(torch.linalg.vector_norm(life.weights.flat))):
+        if not life.weights.finite():
             self.why, self.lost = "its weights were no longer finite numbers", True
 
     def _fades(self) -> bool:

@@ -238,7 +238,8 @@ class Learner:
         `now` is the show's time in seconds; where none is given, thirty frames make a second.
         """
         self.now = self.now + 1 / 30 if now is None else now
-        self.slots.follow()
+        if self.slots.follow():  # what lies between two selves is the hand's own picture
+            self.governor.start_over(self.now)
         if self.running.name != self.life.name or self._drawing is not None:
             self._follow()
         return self._treated(frame)

@@ -23,6 +23,7 @@ log = logging.getLogger("bridge.learn")
 
 SLOTS = 8
 NUMBERS = {str(number) for number in range(1, SLOTS + 1)}
+MOST = 256  # files: whoever can send a name could fill the disk
 LONGEST = 60  # characters of a file's name
 BYTES = 200  # and what they may take, where the longest that a system takes is 255
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
@@ -95,6 +96,9 @@ class Slots:
         if life is None or not life.weights.lengths:
             self.trouble = "/brain/save: this network has nothing to keep; play another."
             return
+        if not life.weights.finite():
+            self.trouble = "/brain/save: the network is exploding; save when it is back."
+            return
         if slot in self._saved_since and not self.name:
             return  # pressed again before a frame: it is there
         self._saved_since.add(slot)
@@ -106,6 +110,9 @@ class Slots:
         self._tell()
         if self.folder is not None:
             place = self.folder / f"{name}.safetensors"
+            if not place.exists() and sum(1 for _ in self.folder.glob("*.safetensors")) >= MOST:
+                self.trouble = f"/brain/save: {MOST} brains are in {self.folder}; move some away."
+                return
             flat = kept.flat.cpu() if kept.flat.device.type == "mps" else kept.flat
             self._do(slot, _written, kept, life, flat, place)
 
@@ -183,17 +190,20 @@ class Slots:
 
     # Morph
 
-    def follow(self) -> None:
-        """Between frames: go along with the morph fader, and take what has been read."""
+    def follow(self) -> bool:
+        """Between frames: go along with the morph fader, and take what has been read. Answers
+        whether the fader has moved."""
         self._saved_since.clear()
         if self._doing:
             self._conclude()
             if self._recall_loaded and not self._doing:
                 self._recall_loaded = False
                 self.recall()
-        if self.morph != self._stood:
+        moved = self.morph != self._stood
+        if moved:
             self._go(self._stood, self.morph)
             self._stood = self.morph
+        return moved
 
     def _go(self, begin: float, end: float) -> None:
         """Close the share of the way to the end that the fader has closed: so nothing jumps

@@ -106,6 +106,10 @@ class Weights:
             view.copy_(state[name])
         return buffer
 
+    def finite(self) -> bool:
+        """Whether every weight is a finite number (or so large that it will not be for long)."""
+        return bool(torch.isfinite(torch.linalg.vector_norm(self.flat)))
+
     def layout(self) -> str:
         """What tells whether a flat buffer is laid out as these weights are."""
         shapes = [list(shape) for shape in self.shapes]
