@@ -316,10 +316,11 @@ class Learner:
         self.life.go_on_from(past)
         if past is self.life.origin and not self.life.given:
             self.life.ease = 1.0  # who knows nothing has nothing to lose
+        if self.governor.trusted(self.now):  # of a series only the first is told
+            log.warning("%s fell back to a past self: %s", self.life.name, why)
         self.governor.fell_back(self.now)
         self.score.rollbacks += 1
         self.score.rollback = why
-        log.warning("%s fell back to a past self: %s", self.life.name, why)
 
     def dream(self, now: float) -> Tensor | None:
         """A picture of nothing that is there, at the show's time `now`: (H, W, 4) uint8, BGRA. The
