@@ -259,7 +259,7 @@ def test_memory_without_the_extra_prints_its_tables_and_what_to_install(
     monkeypatch.setattr(memory, "_extra", lambda _module: None)
     assert cli.main([*small, "--out", str(tmp_path / "kept.png")]) == 0
     out = capsys.readouterr().out
-    assert "firstlight[plots]" in out
+    assert "pip install matplotlib pillow" in out
     assert "thumbnail of" in out
     assert "JPEG of" not in out
     assert not list(tmp_path.iterdir())

@@ -1,6 +1,6 @@
 """A JPEG of so many bits: what decades of work on the eye make of as much room as a code takes.
 
-Needs Pillow (`firstlight[plots]`). Counted is only what says something of the picture, the
+Needs Pillow (the extra `plots`). Counted is only what says something of the picture, the
 entropy-coded part: the headers, with tables made for it, are some 300 bytes, given for nothing.
 """
 

@@ -270,7 +270,7 @@ def _drawn(
     """Draw the curves; answers what to tell."""
     plots = _extra("plots")
     if plots is None:
-        return "no plot, and no JPEG above: python -m pip install 'firstlight[plots]' brings both"
+        return "no plot, and no JPEG above: python -m pip install matplotlib pillow brings both"
     a, b = clips
     plots.retention(
         f"{name} {size[0]}×{size[1]}: what it keeps of {a.name} while {b.name} plays",

@@ -1,4 +1,4 @@
-"""Curves as a picture. Needs matplotlib (`firstlight[plots]`), and no screen: a Figure that pyplot
+"""Curves as a picture. Needs matplotlib (the extra `plots`), and no screen: a Figure that pyplot
 does not know of draws itself with Agg."""
 
 import io
