@@ -107,7 +107,7 @@ class Governor:
         if self._frames % CHECK_EVERY == 0:
             self._check_flat(life, x, y, learns, now)
             self._check_weights(life)
-        self._check_far(life.psnr, x, now)
+        self._check_far(life.psnr, x, learns, now)
         if min(self._wrong_since, self._flat_since) < math.inf:
             self._well_since = now
         elif self._due(now) and self._well(life.psnr, x):
@@ -125,8 +125,8 @@ class Governor:
     def _well(self, psnr: float, x: Tensor) -> bool:
         return psnr > max(min(grey_card(x) + BETTER, KNOWN), self._usual - BELOW_USUAL)
 
-    def _check_far(self, psnr: float, x: Tensor, now: float) -> None:
-        if psnr >= WRONG or psnr >= grey_card(x) - WORSE:
+    def _check_far(self, psnr: float, x: Tensor, learns: bool, now: float) -> None:
+        if not learns or psnr >= WRONG or psnr >= grey_card(x) - WORSE:
             self._wrong_since = math.inf
             return
         self._wrong_since = min(self._wrong_since, now)
