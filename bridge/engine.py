@@ -10,7 +10,7 @@ import collections
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,11 +68,11 @@ class Engine:
             ("/system", self),
         ):
             space.add(group, owner)
-        self.keep_safe()
+        self.keep_safe(space.preset())
 
-    def keep_safe(self) -> None:
-        """Take the faders as they stand for where `panic` puts them back."""
-        self._safe = {a: v for a, v in self.space.preset().items() if a.startswith(SAFE)}
+    def keep_safe(self, knobs: Mapping[str, object]) -> None:
+        """Take these values, by address, for where `panic` puts the faders back."""
+        self._safe = {a: v for a, v in knobs.items() if a.startswith(SAFE)}
         self._safe.pop("/net/name", None)  # whichever network plays, plays on
 
     @trigger("one touch: the last good self, and every fader back where it stood at the start")

@@ -151,15 +151,14 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             opened.callback(learner.slots.close)
             engine.troubles.append(lambda: learner.slots.trouble)
             saver = Autosave(learner, brains, space.preset)
-            saver.resumed = state is not None
             space.add("/brain", saver)
             _set(space, config.knobs, "[knobs]")
-            _play_in(space, config)
-            engine.keep_safe()  # not what was resumed: that may be what panic is pressed for
+            safe = space.preset()  # not what is resumed: that may be what panic is pressed for
             if state:
+                saver.go_on(state)
                 for warning in space.recall(state.knobs, at_once=True):
                     log.warning("--resume: %s", warning)
-                _play_in(space, config)
+            engine.keep_safe(safe | _play_in(space, config))
             learner.settle()
             if live:
                 opened.callback(saver.close)
@@ -219,12 +218,16 @@ def _restored(learner: Learner, state: autosave.State, brains: Path, now: float)
     return True
 
 
-def _play_in(space: AddressSpace, config: Config) -> None:
-    """What was asked for on top of the configuration's knobs."""
-    for asked in config.preset:
-        for warning in space.recall(preset.read(asked), at_once=True):
-            log.warning("--preset %s: %s", asked, warning)
+def _play_in(space: AddressSpace, config: Config) -> dict[str, Any]:
+    """Set what was asked for on top of the configuration; answers those knobs as they now are."""
+    asked = dict(config.sets)
+    for name in config.preset:
+        values = preset.read(name)
+        asked |= values
+        for warning in space.recall(values, at_once=True):
+            log.warning("--preset %s: %s", name, warning)
     _set(space, config.sets, "--set")
+    return {a: v for a, v in space.preset().items() if a in asked}
 
 
 def _brain_of(name: str, config: Config) -> str:

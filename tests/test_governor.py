@@ -168,6 +168,16 @@ def test_while_it_does_not_learn_a_flat_picture_stays():
     assert one.score.rollbacks == 0
 
 
+def test_an_explosion_that_was_frozen_stays():
+    one = learner()
+    play(one, 120)
+    one.on = False
+    far(one)
+    before = one.weights.flat.clone()
+    play(one, 120)
+    assert torch.equal(one.weights.flat, before)
+
+
 @pytest.mark.parametrize("patience", [1.0, 3.0])
 def test_far_worse_than_a_grey_card_leads_back_after_the_patience(patience):
     one = learner()
@@ -253,7 +263,7 @@ def test_panic_puts_the_faders_back_where_they_stood_at_the_start():
     one, space = learner(), AddressSpace()
     engine = Engine(one, Reel([frame(seed=i / 20) for i in range(300)]), [Wall()], space)
     space.assign("/learn/momentum", 0.5)
-    engine.keep_safe()
+    engine.keep_safe(space.preset())
     for address, value in (
         ("/learn/rate", 1.0), ("/learn/momentum", 0.99), ("/see/blur", 9.0), ("/memory/share", 0.5),
         ("/brain/anchor", 0.5), ("/net/noise", 2.0), ("/system/slew", 3.0),

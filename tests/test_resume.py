@@ -36,6 +36,25 @@ def test_the_network_and_the_knobs_come_back_and_set_wins(tmp_path):
     assert second["knobs"]["/memory/share"] == 0.25
 
 
+@pytest.mark.parametrize(("words", "every"), [([], 7.0), (["--set", "/brain/autosave=9"], 9.0)])
+def test_it_goes_on_saving_as_often_as_it_did(tmp_path, words, every):
+    run(tmp_path, "a", "--set", "/brain/autosave=7")
+    words = ["--osc", "0", "--brains", str(tmp_path / "brains"), "--resume", *words]
+    instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
+    with instrument.closing:
+        assert instrument.space["/brain/autosave"].value == every
+
+
+def test_panic_goes_back_to_knobs_that_were_asked_for_on_top(tmp_path):
+    run(tmp_path, "a", "--set", "/learn/rate=1.0")
+    words = ["--osc", "0", "--brains", str(tmp_path / "brains"), "--resume"]
+    words += ["--set", "/learn/rate=0.01"]
+    instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
+    with instrument.closing:
+        instrument.engine.panic()
+        assert instrument.space["/learn/rate"].value == 0.01
+
+
 def test_the_size_comes_back_where_none_is_asked_for(tmp_path):
     run(tmp_path, "a")
     report = tmp_path / "b.json"

@@ -58,6 +58,11 @@ class Autosave:
         self._writer = ThreadPoolExecutor(1, "save", tuning.step_back)
         self._writing: Future[None] | None = None
 
+    def go_on(self, state: "State") -> None:
+        """Save as often as was saved, over what is there, which is not another's."""
+        self.autosave = float(state.told["autosave"])
+        self.resumed = True
+
     def turn(self, now: float) -> None:
         """Save if it is time; `now` in seconds. While the last is still being written, later."""
         if self._writing is not None and self._writing.done():
@@ -141,6 +146,7 @@ class Autosave:
             "lives": {name: _counts(life) for name, life in learner.lives.items()},
             "dice": learner.dice.getstate(),
             "rested": learner.rested,
+            "autosave": self.autosave,
             "knobs": dict(self._knobs()),
         }
         return tensors, _headed(learner) | {"state": json.dumps(told)}
@@ -211,6 +217,7 @@ def read(folder: Path) -> State | None:
     head, tensors = _opened(folder / STATE)
     try:
         told = json.loads(head["state"])
+        float(told["autosave"])
         state = State(head["size"], head["date"], told["knobs"], told, tensors)
     except (KeyError, ValueError, TypeError) as problem:
         raise Refusal(f"{folder / STATE}: does not say what it is ({problem}).") from problem
