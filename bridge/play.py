@@ -200,10 +200,10 @@ def _resumed(
         log.info("--resume: nothing has been saved in %s yet; it begins blank.", brains)
         return None, size
     asked = config.size or config.lines
-    if asked and state.size != f"{size[0]}x{size[1]}":
+    if asked and state.size != image.size_name(size):
         kept = autosave.set_aside(brains)
-        say = "--resume: what was saved is of %s, and %dx%d was asked for; it begins blank, and"
-        log.warning(f"{say} the other is %s.", state.size, *size, kept)
+        say = "--resume: what was saved is of %s, and %s was asked for; it begins blank, and"
+        log.warning(f"{say} the other is %s.", state.size, image.size_name(size), kept)
         return None, size
     return state, image.parse_size(state.size)
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from bridge import Refusal, __version__
-from bridge.learn import brain, tuning
+from bridge.learn import brain, image, tuning
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.params import Param, Reading
@@ -32,7 +32,8 @@ log = logging.getLogger("bridge.learn")
 FORMAT = "first-light-state-1"
 STATE, MEMORY = "autosave.safetensors", "autosave-memory.safetensors"
 MEMORY_EVERY = 10  # saves; a large memory a minute would wear a disk out
-COUNTS = ("aged", "measured", "ease", "given", "seed", "hash", "learnt", "psnr")
+COUNTS = ("ease", "given", "seed", "hash", "learnt", "psnr")  # of a life
+FILLED = ("aged", "measured")  # of its moments
 
 
 class Autosave:
@@ -180,16 +181,16 @@ def _tensors(life: Life) -> dict[str, Tensor]:
 
 
 def _counts(life: Life) -> dict[str, Any]:
-    moments = {"aged": life.moments.aged, "measured": life.moments.measured}
-    counts = {name: getattr(life, name) for name in COUNTS if name not in moments}
-    return counts | moments | {"layout": life.weights.layout()}
+    counts = {name: getattr(life, name) for name in COUNTS}
+    filled = {name: getattr(life.moments, name) for name in FILLED}
+    return counts | filled | {"layout": life.weights.layout()}
 
 
 def _headed(learner: Learner) -> dict[str, str]:
     return {
         "format": FORMAT,
         "version": __version__,
-        "size": f"{learner.size[0]}x{learner.size[1]}",
+        "size": image.size_name(learner.size),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
@@ -272,8 +273,9 @@ def _life(learner: Learner, name: str, counts: dict[str, Any], tensors: dict[str
         with torch.no_grad():
             mine.copy_(saved)
     life.weights.publish()
-    for count in COUNTS:
-        setattr(life.moments if count in ("aged", "measured") else life, count, counts[count])
+    for owner, names in ((life, COUNTS), (life.moments, FILLED)):
+        for name in names:
+            setattr(owner, name, counts[name])
     return life
 
 

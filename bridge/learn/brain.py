@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from bridge import Refusal, __version__
+from bridge.learn import image
 from bridge.learn.life import Life
 
 FORMAT = "first-light-brain-1"
@@ -28,7 +29,7 @@ def describe(life: Life) -> dict[str, str]:
         "format": FORMAT,
         "version": __version__,
         "network": life.name,
-        "size": f"{life.size[0]}x{life.size[1]}",
+        "size": image.size_name(life.size),
         "options": json.dumps(life.options()),
         "seed": str(life.seed),
         "steps": str(life.learnt),
@@ -104,9 +105,7 @@ def load(life: Life, path: str) -> None:
         told, flat = opened(life, Path(path).expanduser())
     except Refusal as problem:
         raise Refusal(f"--brain {problem}") from problem
-    life.go_on_from(flat)
-    life.anchor_here()
-    life.begun_as(told)
+    life.become(flat, told)
 
 
 def opened(life: Life, place: Path) -> tuple[dict[str, str], torch.Tensor]:
@@ -136,7 +135,7 @@ def _check(
     if network != life.name or {n: t.shape for n, t in state.items()} != wanted:
         raise Refusal(
             f"{place}: is a {network} of {size}, and this is a {life.name} of"
-            f" {life.size[0]}x{life.size[1]}; open it with --net {network} --size {size}."
+            f" {image.size_name(life.size)}; open it with --net {network} --size {size}."
         )
     seed, steps = metadata.get("seed", ""), metadata.get("steps", "")
     counted = all(text.isdecimal() and int(text) < 1 << 63 for text in (seed, steps))

@@ -117,3 +117,8 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(parts) == 2 and all(p.isdecimal() and 0 < int(p) <= 8192 for p in parts):
         return int(parts[0]), int(parts[1])
     raise Refusal(f"--size {text}: write width x height in pixels, such as --size 320x192.")
+
+
+def size_name(size: tuple[int, int]) -> str:
+    """(320, 192) → "320x192", as `parse_size` reads it."""
+    return f"{size[0]}x{size[1]}"

@@ -114,7 +114,7 @@ class Learner:
         self.slots = Slots(self._recalled)
         self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
         self.score, self.running = Score(), Running()
-        self.running.size = f"{size[0]}x{size[1]}"
+        self.running.size = image.size_name(size)
         self.prepare: Callable[[Life], None] = lambda _: None  # done to a network before it runs
         self._seed = seed
         self._blank_asked = False

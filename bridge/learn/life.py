@@ -60,8 +60,8 @@ class Life:
 
     def _begin(self, seed: int) -> None:
         self.moments.begin(self.weights)
-        self.anchor_here()
-        self.given = False  # so far they are random
+        self.origin.copy_(self.weights.flat)
+        self.given = False
         self.ease = 1.0  # who knows nothing has nothing to lose
         self.seed, self.hash, self.learnt = seed, self.weights.hash(), 0
 
@@ -72,13 +72,12 @@ class Life:
         self.moments.restart(self.weights)
         self.ease = 0.0
 
-    def anchor_here(self) -> None:
-        """Let the anchor pull towards the weights as they are, which it was given."""
+    def become(self, flat: Tensor, told: Mapping[str, str]) -> None:
+        """Go on as a brain of this network: with its weights, anchored to them, and its beginning
+        for one's own."""
+        self.go_on_from(flat)
+        self.origin.copy_(flat)
         self.given = True
-        self.origin.copy_(self.weights.flat)
-
-    def begun_as(self, told: Mapping[str, str]) -> None:
-        """Take the beginning that a brain tells of for one's own."""
         self.seed, self.hash, self.learnt = int(told["seed"]), told["hash"], int(told["steps"])
 
     def options(self) -> dict[str, Value]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from bridge import Refusal
-from bridge.learn import brain, tuning
+from bridge.learn import brain, image, tuning
 from bridge.learn.life import Life
 from bridge.params import Param, Reading, trigger
 
@@ -103,7 +103,7 @@ class Slots:
             return  # pressed again before a frame: it is there
         self._saved_since.add(slot)
         name = file_name(self.name) or (self._shelf[slot].name if slot in self._shelf else "")
-        name = name or f"{life.name} {life.size[0]}x{life.size[1]} {slot}"
+        name = name or f"{life.name} {image.size_name(life.size)} {slot}"
         told = brain.describe(life) | {"slot": str(slot), "name": name}
         kept = self._shelf[slot] = Kept(life.weights.flat.clone(), told, name)
         self.trouble = self.name = ""
@@ -125,9 +125,7 @@ class Slots:
         if life is None or kept is None:
             self.trouble = f"/brain/recall: slot {self.slot} is empty; save into it first."
             return
-        life.go_on_from(kept.flat)
-        life.anchor_here()
-        life.begun_as(kept.told)
+        life.become(kept.flat, kept.told)
         self.trouble = ""
         self._changed()
 
@@ -169,7 +167,7 @@ class Slots:
         May be called from the thread that draws networks."""
         if self.folder is None or not self.folder.is_dir():
             return
-        mine = life.name, f"{life.size[0]}x{life.size[1]}"
+        mine = life.name, image.size_name(life.size)
         found: dict[int, tuple[str, Path]] = {}
         for place in sorted(self.folder.glob("*.safetensors")):
             told = brain.head(place)
