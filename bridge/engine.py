@@ -53,7 +53,9 @@ class Engine:
         self.rows: list[tuple[float, float, float]] | None = None  # dB, loss, ms of each frame
         self.stopping = False
         self.afterwards: list[Callable[[float], None]] = []  # done when a turn's pictures have left
-        self.troubles: list[Callable[[], str]] = [lambda: learner.trouble]  # besides in and out
+        self.troubles: list[Callable[[], str]] = [
+            lambda: learner.running.trouble
+        ]  # besides in and out
         self.picture: Frame | None = None  # the last that left
         self._sent: collections.deque[float] = collections.deque(maxlen=1000)
         self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)

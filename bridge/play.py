@@ -72,7 +72,7 @@ class Instrument:
             if self.config.report:
                 both.callback(self._report, self.config.report, seconds)
             if self.config.brain:
-                for life in self.engine.learner.lives.values():
+                for life in self.engine.learner.running.lives.values():
                     if life.weights.lengths:
                         both.callback(brain.save, life, _brain_of(life.name, self.config))
 
@@ -145,7 +145,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             space.add("/stats", takes)
             space.add("/system", takes.button)
             learner.slots.folder = brains
-            for life in learner.lives.values():
+            for life in learner.running.lives.values():
                 learner.slots.fill(life)
             learner.slots.turn_to(learner.life)
             opened.callback(learner.slots.close)
@@ -159,7 +159,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
                 for warning in space.recall(state.knobs, at_once=True):
                     log.warning("--resume: %s", warning)
             engine.keep_safe(safe | _play_in(space, config))
-            learner.settle()
+            learner.running.settle()
             if live:
                 opened.callback(saver.close)
                 engine.afterwards.append(saver.turn)

@@ -81,7 +81,9 @@ def test_every_network_that_has_run_comes_back(tmp_path):
     saved(one, tmp_path)
     other = resumed(tmp_path)
     assert other.life.name == other.running.name == "tiles"
-    assert torch.equal(other.lives["paint"].weights.flat, one.lives["paint"].weights.flat)
+    assert torch.equal(
+        other.running.lives["paint"].weights.flat, one.running.lives["paint"].weights.flat
+    )
 
 
 def test_a_network_that_sleeps_is_saved_as_it_fell_asleep(tmp_path):
@@ -93,7 +95,8 @@ def test_a_network_that_sleeps_is_saved_as_it_fell_asleep(tmp_path):
     keeper.save()
     keeper.finish()
     assert torch.equal(
-        resumed(tmp_path).lives["paint"].weights.flat, one.lives["paint"].weights.flat
+        resumed(tmp_path).running.lives["paint"].weights.flat,
+        one.running.lives["paint"].weights.flat,
     )
 
 

@@ -316,19 +316,19 @@ def test_what_goes_wrong_a_second_time_is_told_a_second_time(caplog):
 
 def test_a_network_that_cannot_be_had_is_told_under_stats():
     one = engine(Reel(frames(2)))
-    one.learner.trouble = "/net/name ghost: too small"
+    one.learner.running.trouble = "/net/name ghost: too small"
     one.turn()
     assert one.stats.error == "/net/name ghost: too small"
 
 
 def test_a_switch_of_the_network_loses_no_picture():
     one = engine(Reel(frames(6)), net="paint")
-    one.learner.waits = False
+    one.learner.running.waits = False
     one.space.set("/net/name", ["tiles"])
     for _ in range(6):
         one.turn()
-        if one.learner._drawing is not None:
-            wait([one.learner._drawing], 10)
+        if one.learner.running.drawing is not None:
+            wait([one.learner.running.drawing], 10)
     assert one.learner.life.name == "tiles"
     assert len(one.senders[0].pictures) == 6
     assert one.stats.faults == 0

@@ -482,7 +482,7 @@ def test_live_the_old_network_plays_on_until_the_new_one_is_drawn():
     assert begun.wait(10)
     assert one.life.name == "paint"
     go.set()
-    wait([one._drawing], 10)
+    wait([one.running.drawing], 10)
     play(one)
     assert one.life.name == "ghost"
     assert one.score.learnt == 1
@@ -492,10 +492,10 @@ def test_live_a_network_that_cannot_be_had_leaves_the_old_one_and_says_why():
     one = Learner("tiles", (72, 64), seed=1, waits=False)  # ghost needs thirty-twos
     one.running.name = "ghost"
     play(one)
-    wait([one._drawing], 10)
+    wait([one.running.drawing], 10)
     play(one)
     assert one.running.name == one.life.name == "tiles"
-    assert "multiples of 32" in one.trouble
+    assert "multiples of 32" in one.running.trouble
 
 
 def test_the_hand_may_move_on_while_a_network_is_drawn():
@@ -503,11 +503,11 @@ def test_the_hand_may_move_on_while_a_network_is_drawn():
     for name in ("ghost", "tiles"):
         one.running.name = name
         play(one)
-        wait([one._drawing], 10)
+        wait([one.running.drawing], 10)
     for _ in range(4):
         play(one)
-        if one._drawing:
-            wait([one._drawing], 10)
+        if one.running.drawing:
+            wait([one.running.drawing], 10)
     assert one.life.name == "tiles"
 
 
@@ -526,10 +526,10 @@ def test_a_network_that_cannot_be_had_is_told_each_time_it_is_asked_for():
     for _ in range(2):
         one.running.name = "ghost"
         play(one)
-        assert one.trouble == ""
-        wait([one._drawing], 10)
+        assert one.running.trouble == ""
+        wait([one.running.drawing], 10)
         play(one)
-        assert "multiples of 32" in one.trouble
+        assert "multiples of 32" in one.running.trouble
 
 
 def test_who_has_moved_on_is_not_blamed_for_what_could_not_be_had():
@@ -538,7 +538,7 @@ def test_who_has_moved_on_is_not_blamed_for_what_could_not_be_had():
     play(one)
     one.running.name = "paint"
     for _ in range(3):
-        wait([one._drawing], 10) if one._drawing else None
+        wait([one.running.drawing], 10) if one.running.drawing else None
         play(one)
     assert one.life.name == one.running.name == "paint"
 
@@ -552,10 +552,10 @@ def test_a_drawing_that_fails_in_any_way_leaves_the_old_network():
     one.prepare = fail
     one.running.name = "tiles"
     play(one)
-    wait([one._drawing], 10)
+    wait([one.running.drawing], 10)
     play(one)
     assert one.life.name == one.running.name == "paint"
-    assert one.trouble == "/net/name tiles: odd"
+    assert one.running.trouble == "/net/name tiles: odd"
 
 
 def test_drawing_beside_leaves_the_frame_threads_threads_alone():
@@ -564,9 +564,9 @@ def test_drawing_beside_leaves_the_frame_threads_threads_alone():
     one = Learner("paint", SIZE, seed=1, waits=False)
     one.running.name = "tiles"
     play(one)
-    wait([one._drawing], 10)
+    wait([one.running.drawing], 10)
     assert torch.get_num_threads() == 2
-    assert one._beside.submit(torch.get_num_threads).result() == 1
+    assert one.running._beside.submit(torch.get_num_threads).result() == 1
     torch.set_num_threads(before)
 
 
@@ -586,8 +586,8 @@ def test_blank_after_a_return_is_the_next_seed_of_that_network():
 def test_before_the_first_frame_only_the_named_network_is_drawn():
     one = learner("paint", seed=4)
     one.running.name = "tiles"
-    one.settle()
-    assert list(one.lives) == ["tiles"]
+    one.running.settle()
+    assert list(one.running.lives) == ["tiles"]
     assert one.score.hash == learner("tiles", seed=4).score.hash
 
 

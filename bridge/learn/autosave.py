@@ -136,7 +136,7 @@ class Autosave:
     def _whole(self) -> tuple[dict[str, Tensor], dict[str, str]]:
         learner = self._learner
         tensors = {"chance": learner.chance.get_state()}
-        for life in learner.lives.values():
+        for life in learner.running.lives.values():
             if life.name not in self._buffers or life.name in (learner.life.name, self._ran):
                 self._copy(life)  # the others sleep
             of_life = self._buffers[life.name]
@@ -144,7 +144,7 @@ class Autosave:
         self._ran = learner.life.name
         told = {
             "running": learner.life.name,
-            "lives": {name: _counts(life) for name, life in learner.lives.items()},
+            "lives": {name: _counts(life) for name, life in learner.running.lives.items()},
             "dice": learner.dice.getstate(),
             "rested": learner.rested,
             "autosave": self.autosave,
@@ -251,9 +251,8 @@ def restore(learner: Learner, state: State, now: float) -> None:
         running = lives[state.told["running"]]
     except (KeyError, ValueError, TypeError, RuntimeError) as problem:
         raise Refusal(f"what was saved does not fit this version ({problem}).") from problem
-    learner.lives = lives
-    learner.running.name = running.name
-    learner.live(running)
+    learner.running.lives = lives
+    learner.running.live(running)
     learner.rested = bool(state.told["rested"])
     if state.memory is not None:
         try:

@@ -8,6 +8,7 @@ has left.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -25,6 +26,8 @@ TAKE_EVERY = 2.0  # seconds between two selves
 WELL_FOR = 1.0  # seconds without anything wrong before a self is taken
 CHECK_EVERY = 8  # frames between two looks at what costs a pass over the picture or the weights
 BETTER, WORSE = 3.0, 10.0  # dB above a grey card that is well; below it that is far worse
+CLEARLY = 3.0  # dB by which a past self must do better than what is
+WORTH = 1.0  # dB above a grey card for a past self that is better than a lost network
 KNOWN = 18.0  # dB that is well whatever the card: fog is like one
 WRONG = 6.0  # dB; an error of less than half the range is at most ugly, whatever the card
 BELOW_USUAL, USUALLY = 3.0, 0.005  # dB; the share of a frame in what is usual: some seconds
@@ -59,6 +62,21 @@ class Governor:
     def selves(self, life: Life) -> list[Tensor]:
         """The sets of weights to fall back on, the best first: past selves, and the beginning."""
         return [*reversed(self._selves.get(life.name, [])), life.origin]
+
+    def refuge(
+        self, life: Life, x: Tensor, likeness: Callable[[Tensor, Tensor], float], now: float
+    ) -> Tensor | None:
+        """The weights that do better with what is seen, `x`, under the faders as they are, by
+        `likeness(weights, x)` in dB; None where none do, and it is the faders that make the picture
+        what it is. A network that is lost has the beginning at least."""
+        least = likeness(life.weights.flat, x) + CLEARLY
+        if self.lost:  # whatever comes instead is better; a past self, if it is worth it
+            least = grey_card(x) + WORTH if self.trusted(now) else math.inf
+        *past, beginning = self.selves(life)
+        found = next((flat for flat in past if likeness(flat, x) > least), None)
+        if found is None and (self.lost or likeness(beginning, x) > least):
+            return beginning
+        return found
 
     def forget(self, life: Life) -> None:
         """Another network begins here, and what was before is none of its past."""

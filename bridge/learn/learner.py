@@ -12,7 +12,6 @@ import math
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -20,13 +19,14 @@ from torch import Tensor
 
 from bridge import nets
 from bridge.frame import Frame
-from bridge.learn import image, tuning
+from bridge.learn import image
 from bridge.learn.denoising import Denoising
-from bridge.learn.governor import Governor, grey_card
+from bridge.learn.governor import Governor
 from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.memory import ReplayMemory
 from bridge.learn.optimiser import SIZELESS, Optimiser
+from bridge.learn.running import Running
 from bridge.learn.sight import Sight
 from bridge.learn.slots import Slots
 from bridge.learn.wander import Wander
@@ -37,7 +37,6 @@ from bridge.params import Param, Reading, trigger
 log = logging.getLogger("bridge.learn")
 
 MOST_DB = 99.0  # what a perfect picture reads as
-CLEARLY = 3.0  # dB by which a past self must do better
 FULL = 2.0  # the range of a pixel, -1 to 1: the peak that dB are measured from
 CALM = 1.5  # power of the present's share in the rate: 0 falls by 3.9 dB, 1 by 2.5, 1.5 by 1.7
 EASE = 30  # frames that the rate takes to come in
@@ -55,17 +54,6 @@ class Score:
     nonfinite = Reading(0, doc="times that numbers were no longer finite and were thrown away")
     seed = Reading(0, doc="seed of this network's random beginning")
     hash = Reading("", doc="SHA-256 of the weights at this network's beginning")
-
-
-class Running:
-    """Which network runs, and what it says of itself under /net."""
-
-    name = Param(
-        "paint", choices=nets.NAMES,
-        doc="the network: another wakes up as it was when it last ran, or with its brain, or blank",
-    )  # fmt: skip
-    size = Reading("", doc="width x height of the picture it makes")
-    weights = Reading(0, doc="how many numbers it has learnt in")
 
 
 class Learner:
@@ -100,8 +88,6 @@ class Learner:
     ) -> None:
         self.size, self.fit = size, fit
         self.device, self.dtype = torch.device(device), dtype
-        # Two threads that compute on MPS at once end the process (pytorch/pytorch#197805).
-        self.waits = waits or self.device.type == "mps"
         self.chance = torch.Generator(self.device).manual_seed(seed)
         self.dice = random.Random(seed)
         self.denoising = Denoising(self.chance, self.dice)
@@ -111,27 +97,27 @@ class Learner:
         self.wander = Wander(code, self._glimpse, seed)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.memory = ReplayMemory(size, self.device, self.dice)
-        self.slots = Slots(self._recalled)
+        self.slots = Slots(self._begin_anew)
         self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
-        self.score, self.running = Score(), Running()
-        self.running.size = image.size_name(size)
+        self.score = Score()
         self.prepare: Callable[[Life], None] = lambda _: None  # done to a network before it runs
         self._seed = seed
         self._blank_asked = False
         self.now = 0.0  # seconds of the show, as of the last frame
-        self.trouble = ""  # why another network could not be had
-        # On a thread of its own that leaves the frame thread's cores to it, and that is waited for
-        # at the end: torch aborts if the program ends while it computes.
-        self._beside = ThreadPoolExecutor(1, "draw", torch.set_num_threads, (1,))
-        self._drawing: Future[Life] | None = None
-        self._asked = ""  # the network that is being drawn
         self.rested = False  # whether the last frame was only looked at
         self.last: Tensor | None = None  # the last picture, as it was sent
         self._looked_at: Tensor  # what it was made of
         self._mean_square: Tensor
-        self.lives: dict[str, Life] = {}
-        self.running.name = name
-        self.live(self._drawn(name))
+        # Two threads that compute on MPS at once end the process (pytorch/pytorch#197805).
+        waits = waits or self.device.type == "mps"
+        self.running = Running(self._drawn, self._turn_to, waits=waits)
+        self.running.size = image.size_name(size)
+        self.running.live(self._drawn(name))
+
+    @property
+    def life(self) -> Life:
+        """The network that runs, with all that it has become."""
+        return self.running.life
 
     @property
     def net(self) -> nets.Network:
@@ -153,14 +139,14 @@ class Learner:
         self._blank_asked = False
         self._seed += 1
         self.life.blank(self._seed)
-        self.governor.forget(self.life)
-        self.announce()
+        self._begin_anew()
 
     def blank_life(self, name: str) -> Life:
         """The network `name` as it begins."""
         return Life(name, self.size, self.played, self.device, self.dtype, self._seed)
 
-    def _recalled(self) -> None:
+    def _begin_anew(self) -> None:
+        """The same network, of another beginning."""
         self.governor.forget(self.life)
         self.announce()
 
@@ -170,9 +156,8 @@ class Learner:
         self.slots.fill(life)
         return life
 
-    def live(self, life: Life) -> None:
-        """Go on with another network, from the next look."""
-        self.life = self.lives[life.name] = life
+    def _turn_to(self, life: Life) -> None:
+        """Another network lives, from the next look."""
         for kind, knobs in self.played.items():
             knobs.used = kind in life.net.plays
         self.announce()
@@ -181,53 +166,10 @@ class Learner:
         """Publish whose beginning this was; whoever gives the life other weights calls it."""
         life, score = self.life, self.score
         score.seed, score.hash, score.learnt = life.seed, life.hash, life.learnt
-        self.running.weights = sum(life.weights.lengths)
         self._seed = life.seed
         self.governor.start_over(self.now)
         self.slots.turn_to(life)
         self._y: Tensor | None = None
-
-    # Another network
-
-    def settle(self) -> None:
-        """Before the first frame: run the network that the knob names by now, and hold no other
-        that knows nothing. Raises Refusal where it cannot be."""
-        name = self.running.name
-        if name != self.life.name:
-            self.lives = {n: life for n, life in self.lives.items() if life.learnt}
-            self.live(self.lives.get(name) or self._drawn(name))
-
-    def _follow(self) -> None:
-        """See to it that the network runs whose name the knob says, without a lost picture.
-
-        One that has run is there at once; another is drawn on a thread beside the frames, and
-        taken when it is ready. Where it cannot be, the knob goes back and `trouble` says why.
-        """
-        if self._drawing is not None and self._drawing.done():
-            self._take(self._drawing)
-        name = self.running.name
-        if name == self.life.name:
-            return
-        if name in self.lives:
-            self.trouble = ""
-            self.live(self.lives[name])
-        elif self.waits:
-            self.live(self._drawn(name))
-        elif self._drawing is None:
-            self.trouble = ""
-            self._asked = name
-            with tuning.roaming():
-                self._drawing = self._beside.submit(self._drawn, name)
-
-    def _take(self, drawn: Future[Life]) -> None:
-        self._drawing = None
-        problem = drawn.exception()
-        if problem is None:
-            self.lives[self._asked] = drawn.result()  # for later, if the hand has moved on
-            return
-        self.trouble = f"/net/name {self._asked}: {problem or type(problem).__name__}"
-        if self.running.name == self._asked:
-            self.running.name = self.life.name
 
     # See, look, learn
 
@@ -240,8 +182,7 @@ class Learner:
         self.now = self.now + 1 / 30 if now is None else now
         if self.slots.follow():  # what lies between two selves is the hand's own picture
             self.governor.start_over(self.now)
-        if self.running.name != self.life.name or self._drawing is not None:
-            self._follow()
+        self.running.follow()
         return self._treated(frame)
 
     def _treated(self, frame: Frame) -> Tensor:
@@ -271,17 +212,10 @@ class Learner:
         return picture
 
     def _heed(self, x: Tensor) -> None:
-        """Fall back for the governor's reason, if that leads to anything better with this frame
-        under the faders as they are: or it is they that make the picture what it is."""
-        governor, life = self.governor, self.life
-        why = governor.why
-        least = self._likeness(self.weights.flat, x) + CLEARLY
-        if governor.lost:  # whatever comes instead is better; a past self, if it is worth it
-            least = grey_card(x) + CLEARLY / 3 if governor.trusted(self.now) else math.inf
-        past = next((p for p in governor.selves(life)[:-1] if self._likeness(p, x) > least), None)
-        if past is None and (governor.lost or self._likeness(life.origin, x) > least):
-            past = life.origin
-        governor.start_over(self.now)
+        """Fall back for the governor's reason, if that leads to anything better."""
+        why = self.governor.why
+        past = self.governor.refuge(self.life, x, self._likeness, self.now)
+        self.governor.start_over(self.now)
         if past is not None:
             self._fall_back(past, why)
 
@@ -330,8 +264,7 @@ class Learner:
         or where its numbers are not finite.
         """
         self.now = now
-        if self.running.name != self.life.name or self._drawing is not None:
-            self._follow()
+        self.running.follow()
         if self.last is None or not self.played[Code].used:
             return None
         patch = self.life.net.patch
