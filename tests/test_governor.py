@@ -77,7 +77,7 @@ def test_before_there_is_a_past_self_it_falls_back_to_its_beginning():
 
 def test_weights_that_are_not_finite_where_nobody_looks_are_found():
     one = learner("ghost")
-    play(one, 120)
+    play(one, 80)
     at = one.weights.names.index("code.width.weight")
     one.weights.shaped(one.weights.flat)[at].fill_(math.nan)
     play(one, 10)
@@ -87,7 +87,7 @@ def test_weights_that_are_not_finite_where_nobody_looks_are_found():
 
 def test_gradients_that_stay_not_finite_lead_back():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.losses.judge = lambda y, *_: (torch.tensor(math.nan), torch.full_like(y, math.nan))
     play(one, 12)
     assert "loss" in one.score.rollback
@@ -95,7 +95,7 @@ def test_gradients_that_stay_not_finite_lead_back():
 
 def test_a_picture_gone_flat_leads_back():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.optimiser.step = lambda *_: torch.tensor(0.1)  # it is dead: nothing moves it
     flat(one)
     play(one, 15)
@@ -114,12 +114,12 @@ FLATTENERS = [
 @pytest.mark.parametrize(("owner", "name", "value"), FLATTENERS)
 def test_flatness_that_a_fader_explains_is_left_alone(owner, name, value):
     one = learner()
-    play(one, 120)
+    play(one, 80)
     setattr(getattr(one, owner), name, value)
     one.optimiser.step = lambda *_: torch.tensor(0.1)
     flat(one)
     one.life.origin.zero_()
-    play(one, 120)
+    play(one, 80)
     assert one.score.rollbacks == 0
 
 
@@ -139,21 +139,21 @@ def test_what_was_faded_on_purpose_begins_again_and_does_not_remember(owner, nam
 
 def test_flatness_by_clouds_is_left_alone():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.played[Code].kl = 10.0
     one.optimiser.step = lambda *_: torch.tensor(0.1)
     flat(one)
-    play(one, 120)
+    play(one, 80)
     assert one.score.rollbacks == 0
 
 
 def test_a_flat_picture_of_a_flat_frame_is_right():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.optimiser.step = lambda *_: torch.tensor(0.1)
     flat(one)
     black = Frame(frame().pixels * 0, "bgra", 0.0)
-    for _ in range(120):
+    for _ in range(80):
         one.look(one.see(black))
         one.learn()
     assert one.score.rollbacks == 0
@@ -161,27 +161,27 @@ def test_a_flat_picture_of_a_flat_frame_is_right():
 
 def test_while_it_does_not_learn_a_flat_picture_stays():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.on = False
     flat(one)
-    play(one, 120)
+    play(one, 80)
     assert one.score.rollbacks == 0
 
 
 def test_an_explosion_that_was_frozen_stays():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.on = False
     far(one)
     before = one.weights.flat.clone()
-    play(one, 120)
+    play(one, 80)
     assert torch.equal(one.weights.flat, before)
 
 
 @pytest.mark.parametrize("patience", [1.0, 3.0])
 def test_far_worse_than_a_grey_card_leads_back_after_the_patience(patience):
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.governor.patience = patience
     one.optimiser.step = lambda *_: torch.tensor(0.1)
     far(one)
@@ -193,7 +193,7 @@ def test_far_worse_than_a_grey_card_leads_back_after_the_patience(patience):
 
 def test_an_explosion_that_ends_in_time_is_left_alone():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     kept = one.weights.flat.clone()
     one.optimiser.step = lambda *_: torch.tensor(0.1)
     for _ in range(4):
@@ -206,7 +206,7 @@ def test_an_explosion_that_ends_in_time_is_left_alone():
 
 def test_where_no_past_self_would_do_better_it_stays_as_it_is():
     one = learner()
-    play(one, 120)
+    play(one, 80)
     one.optimiser.step = lambda *_: torch.tensor(0.1)
     far(one)
     for past in one.governor.selves(one.life):

@@ -40,6 +40,11 @@ def save(one, slot, name=""):
     return one.weights.flat.clone()
 
 
+def load(one, slot, name):
+    one.slots.slot, one.slots.name = slot, name
+    one.slots.load()
+
+
 def written(one):
     wait([future for future, *_ in one.slots._doing])
     one.slots.follow()
@@ -244,8 +249,7 @@ def test_load_reads_a_brain_into_the_slot(tmp_path):
     play(one, 5)
     kept = save(one, 1, "opening")
     play(one, 5)
-    one.slots.slot, one.slots.name = 6, "opening"
-    one.slots.load()
+    load(one, 6, "opening")
     written(one)
     one.slots.recall()
     assert torch.equal(one.weights.flat, kept)
@@ -349,8 +353,7 @@ def test_recall_waits_for_what_is_being_read(tmp_path):
     play(one, 5)
     kept = save(one, 1, "opening")
     play(one, 5)
-    one.slots.slot, one.slots.name = 6, "opening"
-    one.slots.load()
+    load(one, 6, "opening")
     one.slots.recall()
     written(one)
     assert torch.equal(one.weights.flat, kept)

@@ -13,7 +13,7 @@ from bridge.learn.wander import LONGEST, SHORTEST, Wander, between, strength
 from bridge.nets.code import Code
 from bridge.nets.ghost import Detail
 
-SIZE = 128, 96
+SIZE = 96, 64
 LEARNING = [name for name in nets.NAMES if name != "through"]
 
 
