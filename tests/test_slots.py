@@ -1,6 +1,7 @@
 """Slots: save, recall, morph, and the brains folder."""
 
 import os
+import threading
 from concurrent.futures import wait
 
 import pytest
@@ -46,7 +47,7 @@ def load(one, slot, name):
 
 
 def written(one):
-    wait([future for future, *_ in one.slots._doing])
+    wait([*one.slots._writing, *(future for future, *_ in one.slots._reading)])
     one.slots.follow()
 
 
@@ -363,7 +364,7 @@ def test_a_button_that_is_hammered_saves_once_a_frame(tmp_path):
     one = learner(folder=tmp_path)
     for _ in range(200):
         one.slots.save()
-    assert len(one.slots._doing) == 1
+    assert len(one.slots._writing) == 1
     written(one)
 
 
@@ -375,3 +376,41 @@ def test_a_folder_full_of_brains_takes_no_more_by_hand(tmp_path):
     one.slots.save()
     assert "move some away" in one.slots.trouble
     assert not (tmp_path / "one more.safetensors").exists()
+
+
+def slow_disk(monkeypatch):
+    """Writing waits until the answer is set."""
+    gate, write = threading.Event(), brain.write
+
+    def slowly(*arguments):
+        gate.wait(10)
+        write(*arguments)
+
+    monkeypatch.setattr(brain, "write", slowly)
+    return gate
+
+
+def test_recall_does_not_wait_for_what_is_being_written(tmp_path, monkeypatch):
+    gate = slow_disk(monkeypatch)
+    one = learner(folder=tmp_path)
+    kept = one.weights.flat.clone()
+    one.slots.save()
+    play(one, 5)
+    one.slots.recall()
+    assert torch.equal(one.weights.flat, kept)
+    gate.set()
+
+
+def test_of_two_saves_in_a_row_the_second_stays_in_the_slot(tmp_path, monkeypatch):
+    gate = slow_disk(monkeypatch)
+    one = learner(folder=tmp_path)
+    one.slots.save()
+    first = one.slots._writing[0]
+    play(one, 5)
+    kept = one.weights.flat.clone()
+    one.slots.save()
+    gate.set()
+    wait([first])
+    play(one, 5)
+    one.slots.recall()
+    assert torch.equal(one.weights.flat, kept)

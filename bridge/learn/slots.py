@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -74,7 +75,8 @@ class Slots:
         # The weights and their origin when the fader left an end that is 0.
         self._lived: tuple[Tensor, Tensor] | None = None
         self._beside = ThreadPoolExecutor(1, "brains", tuning.step_back)
-        self._doing: list[tuple[Future[Kept], int, str]] = []  # result, slot, network
+        self._writing: list[Future[str]] = []  # the brain's name, once it is written
+        self._reading: list[tuple[Future[Kept], int, str]] = []  # for a slot of a network
         self._saved_since: set[int] = set()  # slots saved into since the last frame
         self._recall_loaded = False  # whether to recall what is still being read
 
@@ -114,12 +116,13 @@ class Slots:
                 self.trouble = f"/brain/save: {MOST} brains are in {self.folder}; move some away."
                 return
             flat = kept.flat.cpu() if kept.flat.device.type == "mps" else kept.flat
-            self._do(slot, _written, kept, life, flat, place)
+            with tuning.roaming():
+                self._writing.append(self._beside.submit(_write, kept, life, flat, place))
 
     @trigger("let the network be what is in the slot, and be anchored to that")
     def recall(self) -> None:
         life, kept = self._life, self._shelf.get(self.slot)
-        if any(slot == self.slot and not future.done() for future, slot, _ in self._doing):
+        if any(slot == self.slot for _, slot, _ in self._reading):
             self._recall_loaded = True
             return
         if life is None or kept is None:
@@ -135,12 +138,9 @@ class Slots:
         if self.folder is None or self._life is None or not name:
             self.trouble = "/brain/load: say which brain first, with /brain/name."
             return
-        self._do(self.slot, _read, self._life, self.folder / f"{name}.safetensors")
-
-    def _do(self, slot: int, act: Callable[..., Kept], *arguments: object) -> None:
-        assert self._life is not None
         with tuning.roaming():
-            self._doing.append((self._beside.submit(act, *arguments), slot, self._life.name))
+            read = self._beside.submit(_read, self._life, self.folder / f"{name}.safetensors")
+        self._reading.append((read, self.slot, self._life.name))
 
     def close(self) -> None:
         """Wait for what is being written."""
@@ -148,19 +148,23 @@ class Slots:
         self._conclude()
 
     def _conclude(self) -> None:
-        done = [one for one in self._doing if one[0].done()]
-        self._doing = [one for one in self._doing if not one[0].done()]
-        for future, slot, network in done:
-            problem = future.exception()
-            if problem is not None:
-                self.trouble = f"/brain: {problem}"
-                continue
-            kept, shelf = future.result(), self._shelves.setdefault(network, {})
-            if slot in shelf and shelf[slot].told is kept.told:
-                self.saved = kept.name
-            else:
-                shelf[slot] = kept
+        """Take what has been read, and tell what has been written."""
+        for written in [future for future in self._writing if future.done()]:
+            self._writing.remove(written)
+            if self._went_well(written):
+                self.saved = written.result()
+        for one in [one for one in self._reading if one[0].done()]:
+            self._reading.remove(one)
+            read, slot, network = one
+            if self._went_well(read):
+                self._shelves.setdefault(network, {})[slot] = read.result()
                 self._tell()
+
+    def _went_well(self, future: Future[Any]) -> bool:
+        problem = future.exception()
+        if problem is not None:
+            self.trouble = f"/brain: {problem}"
+        return problem is None
 
     def fill(self, life: Life) -> None:
         """Put what is in the folder of this network and size into its slots: the newest of each.
@@ -192,11 +196,10 @@ class Slots:
         """Between frames: go along with the morph fader, and take what has been read. Answers
         whether the fader has moved."""
         self._saved_since.clear()
-        if self._doing:
-            self._conclude()
-            if self._recall_loaded and not self._doing:
-                self._recall_loaded = False
-                self.recall()
+        self._conclude()
+        if self._recall_loaded and not self._reading:
+            self._recall_loaded = False
+            self.recall()
         moved = self.morph != self._stood
         if moved:
             self._go(self._stood, self.morph)
@@ -223,10 +226,10 @@ class Slots:
         life.approach(flat, origin, share)
 
 
-def _written(kept: Kept, life: Life, flat: Tensor, place: Path) -> Kept:
+def _write(kept: Kept, life: Life, flat: Tensor, place: Path) -> str:
     """Write a set of weights; another thread's work, on a buffer that nobody writes again."""
     brain.write(_inside(place), life.weights.named(flat), kept.told)
-    return kept
+    return kept.name
 
 
 def _read(life: Life, place: Path) -> Kept:
