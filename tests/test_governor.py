@@ -104,6 +104,19 @@ def test_a_picture_gone_flat_leads_back():
     assert "flat" in one.score.rollback
 
 
+def test_a_past_self_that_leads_back_at_once_is_passed_over_for_the_beginning():
+    one = learner()
+    play(one, 150)
+    one.optimiser.step = lambda *_: torch.tensor(0.1)
+    flat(one)
+    play(one, 26)
+    assert not torch.equal(one.weights.flat, one.life.origin)
+    flat(one)
+    play(one, 26)
+    assert one.score.rollbacks == 2
+    assert torch.equal(one.weights.flat, one.life.origin)
+
+
 FLATTENERS = [
     ("optimiser", "decay", 10.0), ("optimiser", "rate", 0.0), ("slots", "anchor", 0.1),
     ("optimiser", "clip", 1e-3), ("optimiser", "trust", 1e-3), ("losses", "l2", 0.0),
@@ -280,6 +293,16 @@ def test_panic_puts_the_faders_back_where_they_stood_at_the_start():
     assert values["/system/slew"] == 3.0
     assert values["/stats/rollbacks"] == 1
     assert values["/stats/rollback"] == "panic"
+
+
+def test_after_panic_the_network_that_plays_plays_on():
+    one, space = learner(), AddressSpace()
+    engine = Engine(one, Reel([frame()] * 3), [Wall()], space)
+    space.set("/net/name", ["tiles"])
+    engine.turn()
+    space.set("/system/panic")
+    engine.turn()
+    assert one.life.name == one.running.name == "tiles"
 
 
 def test_a_grey_card_is_as_good_as_a_picture_of_nothing():

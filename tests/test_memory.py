@@ -106,12 +106,13 @@ def test_at_rest_nothing_is_remembered_but_it_is_kept(knobs):
 
 def test_a_full_memory_lets_go_of_what_is_most_alike():
     kept = begun(size=4)
-    meet(kept, [0, 3, 0.15, 6, 9])  # the second of the two alike is the one met last
+    meet(kept, [3, 0, 0.15, 6, 9])  # the second of the two alike is the one met last
     assert len(kept) == 4
     kept.share, kept.frames = 0.9, 3
     left = [kept._views[i] for i in range(4)]
     first = memory.small_view(seen(0))
     assert not any(torch.equal(view, first) for view in left)
+    assert any(torch.equal(view, memory.small_view(seen(3))) for view in left)
 
 
 def test_what_is_less_new_than_all_that_a_full_memory_keeps_is_not_kept():

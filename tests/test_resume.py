@@ -36,6 +36,17 @@ def test_the_network_and_the_knobs_come_back_and_set_wins(tmp_path):
     assert second["knobs"]["/memory/share"] == 0.25
 
 
+def test_a_network_that_was_resumed_waits_while_another_is_asked_for(tmp_path):
+    first = run(tmp_path, "a", "--net", "paint")
+    words = ["--osc", "0", "--brains", str(tmp_path / "brains"), "--resume"]
+    words += ["--set", "/net/name=tiles"]
+    instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
+    with instrument.closing:
+        running = instrument.engine.learner.running
+        assert running.life.name == "tiles"
+        assert running.lives["paint"].weights.hash() == first["last_hash"]
+
+
 @pytest.mark.parametrize(("words", "every"), [([], 7.0), (["--set", "/brain/autosave=9"], 9.0)])
 def test_it_goes_on_saving_as_often_as_it_did(tmp_path, words, every):
     run(tmp_path, "a", "--set", "/brain/autosave=7")
