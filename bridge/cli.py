@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "run": "play: receive, learn, send (what happens when no command is named)",
     "params": "list every knob and reading, with its OSC address",
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
+    "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
     "bench": "measure this machine: speed, live, learn, memory, survive, knobs, swing, looks",
 }
 EXAMPLES = """examples:
@@ -121,6 +123,21 @@ def params_parser() -> argparse.ArgumentParser:
 def devices_parser() -> argparse.ArgumentParser:
     what = f"{COMMANDS['devices']}; attach it to a report of a bug"
     return argparse.ArgumentParser(prog="firstlight devices", description=what)
+
+
+def patch_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="firstlight patch", description=COMMANDS["patch"])
+    add = parser.add_argument
+    program = "touchdesigner, touchosc, open-stage-control, resolume or puredata (default: all)"
+    add("names", nargs="*", metavar="NAME", help=program)
+    add("--out", metavar="FOLDER", default="patches", help="where to (default: ./patches)")
+    host = "the address of the machine that First Light runs on, as the surface reaches it"
+    add("--host", metavar="ADDR", default="127.0.0.1", help=f"{host} (default: this machine)")
+    add("--osc", type=int, metavar="PORT", default=9137, help="its OSC port (default: 9137)")
+    told = "the port that the surface listens on (default: 9138)"
+    add("--feedback", type=int, metavar="PORT", default=9138, help=told)
+    add("--page", type=int, metavar="PORT", default=9180, help="the page's port (default: 9180)")
+    return parser
 
 
 def bench_parser() -> argparse.ArgumentParser:
@@ -226,6 +243,17 @@ def params(options: argparse.Namespace) -> None:
         print(tables.plain(space))
 
 
+def patch(options: argparse.Namespace) -> None:
+    from bridge import play
+    from bridge.control import surfaces
+
+    place = surfaces.Place(options.host, options.osc, options.feedback, options.page)
+    space = play.catalogue()
+    for name in options.names or surfaces.NAMES:
+        for path in surfaces.write(name, space, place, Path(options.out).expanduser()):
+            print(path)
+
+
 def devices(_options: argparse.Namespace) -> None:
     from bridge.devices import tell
 
@@ -242,6 +270,10 @@ def bench(options: argparse.Namespace) -> None:
 
 
 PARSERS = {
-    "run": run_parser, "params": params_parser, "devices": devices_parser, "bench": bench_parser,
+    "run": run_parser, "params": params_parser, "devices": devices_parser,
+    "patch": patch_parser, "bench": bench_parser,
 }  # fmt: skip
-RUNNERS = {"run": run, "params": params, "devices": devices, "bench": bench}
+RUNNERS = {
+    "run": run, "params": params, "devices": devices, "patch": patch,
+    "bench": bench,
+}  # fmt: skip

@@ -77,7 +77,10 @@ class Engine:
         self._safe = {a: v for a, v in knobs.items() if a.startswith(SAFE)}
         self._safe.pop("/net/name", None)  # whichever network plays, plays on
 
-    @trigger("one touch: the last good self, and every fader back where it stood at the start")
+    @trigger(
+        "one touch: the last good self, and every fader back where it stood at the start",
+        critical=True,
+    )
     def panic(self) -> None:
         self.space.recall(self._safe, at_once=True)
         self.learner.panic()

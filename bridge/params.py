@@ -73,6 +73,8 @@ class Param(Declared[T]):
                ratio; where min is 0, from `floor` up, and 0 at the very end); "antilog" (the
                same mirrored: fine near max, for momentum and its kin)
     choices    the names of a choice, in the order of their indices
+    suggests   tells, from the owner, what a text may be at present: names for a menu, and any
+               other text is taken too
     slew       seconds that a continuous knob takes at least to glide to a new value, and longer if
                the space's own `slew` is; 0 = always at once; None = as long as the space's own
     active     tells, from the owner, whether the knob does anything at present
@@ -90,6 +92,7 @@ class Param(Declared[T]):
         taper: Taper = "linear",
         floor: float = 0.0,
         choices: Sequence[str] = (),
+        suggests: Callable[[Any], Sequence[str]] | None = None,
         unit: str = "",
         slew: float | None = None,
         active: Callable[[Any], bool] | None = None,
@@ -99,6 +102,7 @@ class Param(Declared[T]):
         super().__init__(default, unit=unit, doc=doc)
         self.min, self.max, self.taper, self.floor = min, max, taper, floor
         self.choices = tuple(choices)
+        self.suggests = suggests
         self.slew = slew
         self.active = active
         self.preset = preset
@@ -164,7 +168,7 @@ class Param(Declared[T]):
         return (value - self.min) / span if span else 0.0
 
     def from_norm(self, norm: float) -> float:
-        """The value at `norm` of a fader's travel, 0 to 1."""
+        """The number at `norm` of a fader's travel, 0 to 1."""
         norm = min(max(norm, 0.0), 1.0)
         value = self.min + norm * (self.max - self.min)
         if self.taper == "log" and norm > 0:
@@ -172,6 +176,35 @@ class Param(Declared[T]):
         elif self.taper == "antilog" and norm < 1:
             value = self.max - _log_value(1.0 - norm, self.floor, self.max - self.min)
         return min(max(value, self.min), self.max)  # a power may land a hair outside
+
+    def travel(self, value: T) -> float | None:
+        """Where on a fader a value of any kind lies, 0 to 1: names of a choice stand evenly along
+        it, off and on are its ends. None for a text."""
+        given: Any = value
+        if self.kind in ("float", "int"):
+            return self.to_norm(given)
+        if self.kind == "choice":
+            return self.choices.index(given) / max(len(self.choices) - 1, 1)
+        return float(given) if self.kind == "bool" else None
+
+    def at(self, travel: object) -> T:
+        """The value at `travel` of a fader; beyond its ends, the end. Raises Refused."""
+        if self.kind == "text":
+            raise Refused("is a text and has no fader; send it to its plain address")
+        if isinstance(travel, str) or not isinstance(travel, (bool, int, float)):
+            raise Refused(f"takes 0 to 1 under /norm, not {shown(travel)}")
+        if not finite(travel):
+            raise Refused(f"takes 0 to 1 under /norm, not {shown(travel)}")
+        value: object
+        norm = min(max(float(travel), 0.0), 1.0)
+        if self.kind == "choice":
+            value = self.choices[round(norm * (len(self.choices) - 1))]
+        elif self.kind == "bool":
+            value = norm >= 0.5
+        else:
+            value = self.from_norm(norm)
+            value = round(value) if self.kind == "int" else value
+        return value  # type: ignore[return-value]  # the kind is the default's own type
 
 
 def _log_norm(value: float, low: float, high: float) -> float:
@@ -185,22 +218,27 @@ def _log_value(norm: float, low: float, high: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Something that happens when pressed; `trigger` says what `at_once` means."""
+    """Something that happens when pressed; `trigger` says what the marks mean."""
 
     doc: str
     at_once: bool = False
+    critical: bool = False
+    asks: bool = False
 
 
-def trigger(doc: str, *, at_once: bool = False) -> Callable[[F], F]:
+def trigger(
+    doc: str, *, at_once: bool = False, critical: bool = False, asks: bool = False
+) -> Callable[[F], F]:
     """Declare a method that happens when its address is pressed.
 
     It takes no argument and runs on the frame thread, between frames, in the order pressed. With
     `at_once` it runs on the thread that called `AddressSpace.set`, and is given that call's
-    arguments and sender; it may raise Refused.
+    arguments and sender; it may raise Refused. `critical`: a press must not get lost on the way;
+    `asks`: it loses what cannot be had back, so surfaces ask before they press.
     """
 
     def mark(method: F) -> F:
-        method.declared = Trigger(doc, at_once)  # type: ignore[attr-defined]
+        method.declared = Trigger(doc, at_once, critical, asks)  # type: ignore[attr-defined]
         return method
 
     return mark

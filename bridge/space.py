@@ -14,69 +14,17 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from bridge import patterns
+from bridge import patterns, trees
 from bridge.held import Held
+from bridge.knob import Clock, Knob
 from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, finite
+from bridge.trees import Tree
 
 log = logging.getLogger("bridge.osc")
 
 MOST_PRESSES = 256  # triggers between two frames; a held-down macro sends tens, a flood thousands
 MOST_SENT = 1024  # values remembered with their senders; one beyond it is told what it sent
 MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
-
-
-class _Clock:
-    """Numbers the changes. Locked, or a reader that has seen change 6 could miss change 5."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()  # again: a move and its stamp are one
-        self.now = 0
-
-    def tick(self) -> int:
-        with self.lock:
-            self.now += 1
-            return self.now
-
-    def stamp(self, knob: "Knob") -> None:
-        with self.lock:
-            knob.stamp = self.tick()
-
-
-@dataclass(slots=True, eq=False)
-class Knob:
-    """A declaration at an address, bound to the object whose attribute it is."""
-
-    address: str
-    name: str
-    owner: Any
-    declared: Declared[Any] | Trigger
-    clock: _Clock
-    stamp: int = 0  # the space's clock when the value last changed
-
-    @property
-    def kind(self) -> str:
-        return "trigger" if isinstance(self.declared, Trigger) else self.declared.kind
-
-    @property
-    def access(self) -> str:
-        """ "rw" for a Param, "r" for a Reading, "w" for a trigger."""
-        if isinstance(self.declared, Trigger):
-            return "w"
-        return "rw" if self.declared.writable else "r"
-
-    @property
-    def in_presets(self) -> bool:
-        return isinstance(self.declared, Param) and self.declared.preset
-
-    @property
-    def value(self) -> Any:
-        return getattr(self.owner, self.name)
-
-    @property
-    def active(self) -> bool:
-        """Whether it does anything at present (its value is kept either way)."""
-        asks = self.declared.active if isinstance(self.declared, Param) else None
-        return asks is None or asks(self.owner)
 
 
 @dataclass(slots=True)
@@ -121,7 +69,8 @@ class AddressSpace:
 
     Values that arrive between two frames coalesce to the newest; presses stay in order, also with
     respect to the values sent before them (`/brain/slot 3`, then `/brain/save`). Between `hold` and
-    `complete` messages are kept, for knobs that have no address yet.
+    `complete` messages are kept, for knobs that have no address yet. Under `/norm` every knob takes
+    a fader's travel. `aliases` gives addresses of other programs the meaning of ours.
     """
 
     refused = Reading(0, doc="values refused: the wrong kind, NaN, read-only, too many at once")
@@ -129,9 +78,10 @@ class AddressSpace:
     unknown = Reading(0, doc="messages to addresses that are not here")
 
     def __init__(self) -> None:
+        self.aliases: Mapping[str, str] = {}
         self.slew = 0.0  # seconds, for continuous knobs that declare none of their own
         self._knobs: dict[str, Knob] = {}
-        self._clock = _Clock()
+        self._clock = Clock()
         self._lock = threading.Lock()
         self._pending = [_Pending()]
         self._held: Held | None = None
@@ -185,13 +135,21 @@ class AddressSpace:
         logged once. Returns whether every knob it named took it. `sender` is anything that tells
         one hand from another; `changes` tells who sent what.
         """
-        knobs = self.match(address)
+        tree, knobs = self._named(address)
         at_once = [knob for knob in knobs if _at_once(knob)]
         with self._lock:
             holding = self._held is not None
             if self._held is not None and not (knobs and len(at_once) == len(knobs)):
                 self._held.keep(address, arguments, sender)
-        return self._deliver(address, at_once if holding else knobs, arguments, sender, holding)
+        now = at_once if holding else knobs
+        return self._deliver(address, tree, now, arguments, sender, known=holding)
+
+    def _named(self, address: str) -> tuple[Tree, tuple[Knob, ...]]:
+        """What an address names, by way of the aliases: knobs, and the tree it names them in."""
+        tree, plain = trees.split(self.aliases.get(address, address))
+        if tree == "plain":
+            return tree, self.match(plain)
+        return tree, tuple(k for k in self.match(plain) if trees.has(tree, k))
 
     def hold(self) -> None:
         """Keep what arrives until `complete`; only what is done at once is done."""
@@ -208,16 +166,18 @@ class AddressSpace:
                     self._held = None
                     return
             for address, arguments, sender in held:
-                knobs = self.match(address)
+                tree, knobs = self._named(address)
                 waiting = [knob for knob in knobs if not _at_once(knob)]
-                self._deliver(address, waiting, arguments, sender, known=bool(knobs))
+                self._deliver(address, tree, waiting, arguments, sender, known=bool(knobs))
 
     def _deliver(
         self,
         address: str,
+        tree: Tree,
         knobs: Sequence[Knob],
         arguments: Sequence[object],
         sender: Any,
+        *,
         known: bool,
     ) -> bool:
         if not knobs and not known:
@@ -225,14 +185,16 @@ class AddressSpace:
                 self.unknown += 1
             self._say_once(address, "is not an address here; `firstlight params` lists them")
             return False
-        taken = [self._line_up(knob, arguments, sender) for knob in knobs]
+        taken = [self._line_up(tree, knob, arguments, sender) for knob in knobs]
         return all(taken)
 
-    def _line_up(self, knob: Knob, arguments: Sequence[object], sender: Any) -> bool:
+    def _line_up(self, tree: Tree, knob: Knob, arguments: Sequence[object], sender: Any) -> bool:
         try:
             if _at_once(knob):
                 getattr(knob.owner, knob.name)(arguments, sender)
                 return True
+            if tree != "plain":
+                arguments = self._in_units(tree, knob, arguments)
             with self._lock:
                 self._note(knob, arguments, sender)
                 self._take(knob, arguments)
@@ -242,6 +204,20 @@ class AddressSpace:
             self._say_once(knob.address, str(problem))
             return False
         return True
+
+    def _in_units(self, tree: Tree, knob: Knob, arguments: Sequence[object]) -> Sequence[object]:
+        """What a message to `/norm` says, said to the plain address."""
+        if tree == "text":
+            raise Refused("tells, under /text; set it at its plain address, or under /norm")
+        if not isinstance(knob.declared, Param):
+            return arguments
+        if len(arguments) != 1:
+            raise Refused(f"takes one value, not {len(arguments)}")
+        value = knob.declared.at(arguments[0])
+        if not 0 <= float(arguments[0]) <= 1:  # type: ignore[arg-type]  # `at` took it
+            with self._lock:
+                self.clipped += 1
+        return [value]
 
     def _note(self, knob: Knob, arguments: Sequence[object], sender: Any) -> None:
         """Remember who sent what, also what will be refused: that fader must come back."""

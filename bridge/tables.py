@@ -3,8 +3,9 @@
 from itertools import groupby
 from typing import Any
 
+from bridge.knob import Knob
 from bridge.params import Param, Trigger
-from bridge.space import AddressSpace, Knob
+from bridge.space import AddressSpace
 
 
 def rows(space: AddressSpace) -> list[dict[str, Any]]:
@@ -32,7 +33,7 @@ def _row(knob: Knob) -> dict[str, Any]:
 
 def plain(space: AddressSpace) -> str:
     """Aligned columns."""
-    lines = [(k.address, _takes(k), _default(k), k.declared.doc) for k in _ordered(space)]
+    lines = [(k.address, _takes(k), _default(k), k.declared.doc) for k in ordered(space)]
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
     return "\n".join(
         "  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[3]])
@@ -43,9 +44,9 @@ def plain(space: AddressSpace) -> str:
 def markdown(space: AddressSpace) -> str:
     """A table for each group: knobs first, then what can only be read."""
     parts = []
-    for group, knobs in groupby(_ordered(space), key=_group):
+    for name, knobs in groupby(ordered(space), key=group):
         parts += [
-            f"**`{group}`**",
+            f"**`{name}`**",
             "",
             "| address | takes | default | what it does |",
             "|---|---|---|---|",
@@ -57,14 +58,15 @@ def markdown(space: AddressSpace) -> str:
     return "\n".join(parts).rstrip()
 
 
-def _ordered(space: AddressSpace) -> list[Knob]:
+def ordered(space: AddressSpace) -> list[Knob]:
     """By group, in the order the groups were first added; last those that are there before all."""
-    groups = list(dict.fromkeys(_group(knob) for knob in space))
-    groups.sort(key=lambda group: group in ("/stats", "/system"))
-    return sorted(space, key=lambda knob: groups.index(_group(knob)))
+    groups = list(dict.fromkeys(group(knob) for knob in space))
+    groups.sort(key=lambda name: name in ("/stats", "/system"))
+    return sorted(space, key=lambda knob: groups.index(group(knob)))
 
 
-def _group(knob: Knob) -> str:
+def group(knob: Knob) -> str:
+    """The group's address: "/learn" of "/learn/rate"."""
     return knob.address.rsplit("/", 1)[0]
 
 

@@ -23,10 +23,11 @@ from torch import Tensor
 from bridge import video
 from bridge.bench.measure import fitted, frames
 from bridge.frame import Frame
+from bridge.knob import Knob
 from bridge.learn import image, tuning
 from bridge.learn.learner import Learner
 from bridge.params import Param
-from bridge.space import AddressSpace, Knob
+from bridge.space import AddressSpace
 
 TAUGHT, HELD, SWEPT, RESTED = 150, 40, 90, 90  # frames
 HEALED = 18.0  # dB that a network is to reach at rest

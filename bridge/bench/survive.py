@@ -18,10 +18,11 @@ from bridge import nets
 from bridge.bench.learn import KNOWN, KNOWN_GHOST
 from bridge.bench.measure import fitted, frames
 from bridge.frame import Frame
+from bridge.knob import Knob
 from bridge.learn import image, tuning
 from bridge.learn.learner import Learner
 from bridge.params import Param
-from bridge.space import AddressSpace, Knob
+from bridge.space import AddressSpace
 
 CLIP = 450  # frames that are played round and round
 MOVE_EVERY = 3  # frames between two moves of a fader

@@ -18,8 +18,9 @@ from typing import Any
 
 from bridge import Refusal
 from bridge.control import osc
+from bridge.knob import Knob
 from bridge.params import Reading, Refused, Value, trigger
-from bridge.space import AddressSpace, Changes, Knob, Sent
+from bridge.space import AddressSpace, Changes, Sent
 
 log = logging.getLogger("bridge.osc")
 

@@ -129,7 +129,7 @@ class Learner:
         """Its weights."""
         return self.life.weights
 
-    @trigger("begin again: a fresh random network, from the next seed")
+    @trigger("begin again: a fresh random network, from the next seed", critical=True, asks=True)
     def blank(self) -> None:
         # Only asked for here: drawing a network takes milliseconds, a hand that hammers the
         # button would hold the picture up, and who has pressed ten times wants one new network.

@@ -67,7 +67,11 @@ class ReplayMemory:
     def __len__(self) -> int:
         return len(self._pictures)
 
-    @trigger("forget every picture in the memory; the network keeps what it has learnt of them")
+    @trigger(
+        "forget every picture in the memory; the network keeps what it has learnt of them",
+        critical=True,
+        asks=True,
+    )
     def forget(self) -> None:
         for kept in (self._pictures, self._met, self._luck):
             kept.clear()
