@@ -41,7 +41,7 @@ class _Pending:
     """What has arrived since the last frame: values, newest wins, between presses, in order."""
 
     values: dict[Knob, Any] = field(default_factory=dict)
-    sent: dict[tuple[Knob, Any], object] = field(default_factory=dict)  # by knob and sender
+    sent: dict[tuple[Knob, Any, Tree], object] = field(default_factory=dict)
     press: Knob | None = None
 
 
@@ -51,7 +51,8 @@ class Sent(NamedTuple):
     stamp: int
     knob: Knob
     sender: Any
-    value: object
+    value: object  # as it was sent
+    tree: Tree
 
 
 @dataclass(slots=True)
@@ -193,11 +194,10 @@ class AddressSpace:
             if _at_once(knob):
                 getattr(knob.owner, knob.name)(arguments, sender)
                 return True
-            if tree != "plain":
-                arguments = self._in_units(tree, knob, arguments)
+            units = arguments if tree == "plain" else self._in_units(tree, knob, arguments)
             with self._lock:
-                self._note(knob, arguments, sender)
-                self._take(knob, arguments)
+                self._note(tree, knob, arguments, sender)
+                self._take(knob, units)
         except Refused as problem:
             with self._lock:
                 self.refused += 1
@@ -219,9 +219,9 @@ class AddressSpace:
                 self.clipped += 1
         return [value]
 
-    def _note(self, knob: Knob, arguments: Sequence[object], sender: Any) -> None:
+    def _note(self, tree: Tree, knob: Knob, arguments: Sequence[object], sender: Any) -> None:
         """Remember who sent what, also what will be refused: that fader must come back."""
-        sent, key = self._pending[-1].sent, (knob, sender)
+        sent, key = self._pending[-1].sent, (knob, sender, tree)
         if sender is None or knob.access != "rw" or (key not in sent and len(sent) >= MOST_SENT):
             return
         sent[key] = arguments[0] if len(arguments) == 1 else None
@@ -269,8 +269,8 @@ class AddressSpace:
                 with self._clock.lock:  # who sees a value sees who sent it
                     for knob, value in batch.values.items():
                         self._move(knob, value, now)
-                    for (knob, sender), sent in batch.sent.items():
-                        self._sent.append(Sent(self._clock.tick(), knob, sender, sent))
+                    for (knob, sender, tree), sent in batch.sent.items():
+                        self._sent.append(Sent(self._clock.tick(), knob, sender, sent, tree))
                 if batch.press is not None:
                     getattr(batch.press.owner, batch.press.name)()
         finally:

@@ -45,7 +45,10 @@ class Stage:
         self.sent: list[tuple[object, bytes]] = []
         self.learner, self.space = Learner(), AddressSpace()
         self.feedback = Feedback(
-            self.space, lambda data, to: self.sent.append((to, data)), fixed, clock=lambda: self.now
+            self.space,
+            lambda data, to: self.sent.append((to, data)),
+            [(to, ("plain",)) for to in fixed],
+            clock=lambda: self.now,
         )
         self.space.add("/learn", self.learner)
         self.space.add("/stats", Stats())
@@ -71,7 +74,7 @@ class Stage:
             for to, data in self.sent
             if to == who
             for message in decode(data).messages
-            if message.address.startswith("/learn")
+            if "/learn/" in message.address
         }
 
 
@@ -226,6 +229,52 @@ def test_the_hand_that_lost_is_told_even_when_nothing_changed(stage):
     stage.space.set("/learn/rate", [0.7], OTHER)
     stage.play(TABLET, "/learn/rate", 0.01)
     assert stage.told(OTHER) == {"/learn/rate": pytest.approx(0.01)}
+
+
+# Trees
+
+
+def test_who_names_trees_is_told_in_these(stage):
+    stage.ask(TABLET, "norm", "text")
+    stage.play(OTHER, "/learn/reach", 0.15)
+    assert stage.told(TABLET) == {
+        "/norm/learn/reach": pytest.approx(0.5),
+        "/text/learn/reach": "0.15",
+    }
+
+
+def test_who_asks_again_without_names_keeps_its_trees(stage):
+    stage.ask(TABLET, "text")
+    stage.ask(TABLET)
+    stage.play(OTHER, "/learn/on", False)
+    assert stage.told(TABLET) == {"/text/learn/on": "off"}
+
+
+def test_the_label_beside_a_fader_follows_the_hand_on_it(stage):
+    stage.ask(TABLET, "norm", "text")
+    stage.play(TABLET, "/norm/learn/reach", 0.5)
+    assert stage.told(TABLET) == {"/text/learn/reach": "0.15"}
+
+
+def test_a_value_typed_moves_the_fader_of_the_same_hand(stage):
+    stage.ask(TABLET, "plain", "norm")
+    stage.play(TABLET, "/learn/reach", 0.15)
+    assert stage.told(TABLET) == {"/norm/learn/reach": pytest.approx(0.5)}
+
+
+def test_a_fader_beyond_its_end_is_told_where_it_stands(stage):
+    stage.ask(TABLET, "norm")
+    stage.play(TABLET, "/norm/learn/reach", 0.5)
+    stage.told(TABLET)
+    stage.play(TABLET, "/norm/learn/rule", 0.3)
+    assert stage.told(TABLET) == {"/norm/learn/rule": 0.0}
+
+
+def test_a_sync_answers_in_the_trees_it_names(asked):
+    asked.sync(["text"], TABLET)
+    told = [m.address for _, data in asked.sent for m in decode(data).messages]
+    assert told
+    assert all(address.startswith("/text/") for address in told)
 
 
 def test_the_steps_of_a_glide_and_its_end_are_told_to_who_began_it(stage):
@@ -563,10 +612,21 @@ def test_a_burst_from_many_forged_senders_gets_few_answers(asked):
     ],
 )
 def test_a_place_is_found(place, here, to):
-    assert resolve(place, here) == to
+    assert resolve(place, here) == (to, ("plain",))
 
 
-@pytest.mark.parametrize("place", ["", "9138", ":9138", "tablet", "tablet:", "tablet:x", "a:70000"])
+@pytest.mark.parametrize(
+    ("place", "wants"),
+    [("localhost:9138 text", ("text",)), ("localhost:9138  text norm", ("norm", "text"))],
+)
+def test_a_place_may_name_the_trees_it_wants(place, wants):
+    assert resolve(place, ("127.0.0.1", 1)) == (("127.0.0.1", 9138), wants)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["", "9138", ":9138", "tablet", "tablet:", "tablet:x", "a:70000", "localhost:9138 leaves"],
+)
 def test_a_place_that_is_none_is_refused_with_what_to_write(place):
     with pytest.raises(Refusal, match="localhost:9138"):
         resolve(place, ("127.0.0.1", 1))

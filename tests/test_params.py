@@ -629,7 +629,7 @@ def test_changes_tell_who_sent_what_once_it_was_applied(space):
     space.set("/learn/rate", [0.5], "me")
     assert space.changes(0).sent == []
     space.apply(0.0)
-    ((_, knob, sender, value),) = space.changes(0).sent
+    ((_, knob, sender, value, _),) = space.changes(0).sent
     assert (knob.address, sender, value) == ("/learn/rate", "me", 0.5)
 
 

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge import Refusal
+from bridge import Refusal, trees
 from bridge.control import osc
 from bridge.knob import Knob
 from bridge.params import Reading, Refused, Value, trigger
 from bridge.space import AddressSpace, Changes, Sent
+from bridge.trees import TREES, Tree
 
 log = logging.getLogger("bridge.osc")
 
@@ -31,8 +32,9 @@ PAUSE = 0.05  # seconds between two answers to one asker
 MOST_ASKERS = 8  # answered within one pause
 STATE = "/stats/state"  # told with every heartbeat
 FLOAT32 = struct.Struct("f")
+NEAR = 1e-4  # of a fader's travel: finer than any hand
 
-Pairs = list[tuple[str, Value]]
+Pairs = list[tuple[Knob, Value]]
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +49,7 @@ class Subscriber:
     """
 
     to: Any  # where it listens
+    wants: tuple[Tree, ...] = ("plain",)  # the trees it is told of
     asked: Any = None  # where it asked from
     by_host: bool = False
     fixed: bool = False
@@ -66,7 +69,7 @@ class Feedback:
         self,
         space: AddressSpace,
         send: Callable[[bytes, Any], None],
-        fixed: Iterable[Any] = (),
+        fixed: Iterable[tuple[Any, tuple[Tree, ...]]] = (),
         *,
         pulse: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -74,7 +77,8 @@ class Feedback:
         self._space, self._send, self._pulse, self._clock = space, send, pulse, clock
         self._lock = threading.Lock()
         self._subscribers = {
-            to: Subscriber(to, by_host=not _of_this_machine(to[0]), fixed=True) for to in fixed
+            to: Subscriber(to, wants, by_host=not _of_this_machine(to[0]), fixed=True)
+            for to, wants in fixed
         }
         self._answered: dict[Any, float] = {}  # destination: when, within the last PAUSE
         self._since = 0
@@ -87,16 +91,22 @@ class Feedback:
     # Asking: the OSC thread
 
     @trigger(
-        "send every value to whoever asks, or to the port given, and from then on what changes",
+        "tell whoever asks, or the port given, every value and from then on what changes; "
+        "plain, norm, text name the trees wanted",
         at_once=True,
     )
     def sync(self, arguments: Sequence[object], sender: Any) -> None:
-        to = _destination(arguments, sender)
+        wants = tuple(word for word in TREES if word in arguments)
+        others = [argument for argument in arguments if argument not in wants]
+        to = _destination(others, sender)
         if to is None or not self._may_answer(to):
             return
-        self._subscribe(to, sender)
-        for datagram in osc.bundles(self._space.values().items()):
+        one = self._subscribe(to, sender, wants)
+        for datagram in osc.bundles(spoken(self._all(), one.wants)):
             self._send(datagram, to)
+
+    def _all(self) -> Pairs:
+        return [(self._space[a], value) for a, value in self._space.values().items()]
 
     def _may_answer(self, to: Any) -> bool:
         """A flood of questions with a forged sender must not become a larger flood of answers."""
@@ -107,16 +117,18 @@ class Feedback:
         self._answered[to] = now
         return True
 
-    def _subscribe(self, to: Any, sender: Any) -> None:
+    def _subscribe(self, to: Any, sender: Any, wants: tuple[Tree, ...]) -> Subscriber:
         """From now on tell `to`. Of more than MOST_GUESTS the longest silent goes."""
         with self._lock:
             one = self._subscribers.setdefault(to, Subscriber(to))
+            one.wants = wants or one.wants
             one.heard = self._clock()
             if one.asked != sender:
                 one.asked, one.by_host = sender, to != sender
             guests = [other for other in self._subscribers.values() if not other.fixed]
             if len(guests) > MOST_GUESTS:
                 del self._subscribers[min(guests, key=lambda guest: guest.heard).to]
+        return one
 
     # Telling: the feedback thread
 
@@ -156,16 +168,18 @@ class Feedback:
             subscribers = list(self._subscribers.values())
         if self._everything.is_set():
             self._everything.clear()
-            self._tell(subscribers, list(self._space.values().items()), {})
+            self._tell(subscribers, self._all(), {})
             return
         own = {
-            one: _news_for(news, sent) for one, sent in self._own(news.sent, subscribers).items()
+            one: news_for(news, sent, one.wants)
+            for one, sent in self._own(news.sent, subscribers).items()
         }
-        shared = _pairs(news, news.changed)
+        shared = [(knob, news.values[knob]) for knob in news.changed]
         if beat and STATE in self._space and self._space[STATE] not in news.changed:
-            state = (STATE, self._space[STATE].value)
-            for pairs in (shared, *own.values()):
-                pairs.append(state)
+            state = (self._space[STATE], self._space[STATE].value)
+            shared.append(state)
+            for one, pairs in own.items():
+                pairs += spoken([state], one.wants)
         self._tell(subscribers, shared, own)
 
     def _beat(self) -> bool:
@@ -180,24 +194,28 @@ class Feedback:
         return True
 
     def _tell(
-        self, subscribers: list[Subscriber], shared: Pairs, own: dict[Subscriber, Pairs]
+        self,
+        subscribers: list[Subscriber],
+        shared: Pairs,
+        own: dict[Subscriber, list[tuple[str, Value]]],
     ) -> None:
         # Encoded once, and for nobody not at all: that is most of what a turn costs.
-        everybodys = list(osc.bundles(shared)) if len(own) < len(subscribers) else []
+        everybodys: dict[tuple[Tree, ...], list[bytes]] = {}
         for one in subscribers:
-            for datagram in osc.bundles(own[one]) if one in own else everybodys:
+            if one not in own and one.wants not in everybodys:
+                everybodys[one.wants] = list(osc.bundles(spoken(shared, one.wants)))
+            for datagram in osc.bundles(own[one]) if one in own else everybodys[one.wants]:
                 self._send(datagram, one.to)
 
     def _own(
         self, sent: list[Sent], subscribers: list[Subscriber]
-    ) -> dict[Subscriber, dict[Knob, object]]:
-        """What each subscriber has sent itself, the newest of each knob."""
-        found: dict[Subscriber, dict[Knob, object]] = {}
+    ) -> dict[Subscriber, dict[tuple[Tree, Knob], object]]:
+        """What each subscriber has sent itself, the newest of each address."""
+        found: dict[Subscriber, dict[tuple[Tree, Knob], object]] = {}
         for sender in {message.sender for message in sent}:
             for one in _originators(sender, subscribers):
                 one.heard = self._clock()
-                its = {message.knob: message.value for message in sent if message.sender == sender}
-                found.setdefault(one, {}).update(its)
+                found.setdefault(one, {}).update(sent_by(sender, sent))
         return found
 
 
@@ -209,18 +227,37 @@ def _originators(sender: Any, subscribers: list[Subscriber]) -> list[Subscriber]
     return exact or [one for one in subscribers if one.by_host and one.to[0] == sender[0]]
 
 
-def _pairs(news: Changes, knobs: Iterable[Knob]) -> Pairs:
-    return [(knob.address, news.values[knob]) for knob in knobs]
+def sent_by(sender: Any, sent: Iterable[Sent]) -> dict[tuple[Tree, Knob], object]:
+    """What one hand has sent, the newest of each address."""
+    return {(one.tree, one.knob): one.value for one in sent if one.sender == sender}
 
 
-def _news_for(news: Changes, sent: dict[Knob, object]) -> Pairs:
-    """What a subscriber that has `sent` this is told: not what it knows, but what became else."""
-    knobs = dict.fromkeys((*news.changed, *sent))
-    return _pairs(news, (k for k in knobs if k not in sent or not _same(sent[k], news.values[k])))
+def spoken(pairs: Iterable[tuple[Knob, Value]], wants: Iterable[Tree]) -> list[tuple[str, Value]]:
+    """Knobs and their values, in the trees that somebody wants: addresses and values."""
+    pairs = list(pairs)
+    told = (trees.told(tree, knob, value) for tree in wants for knob, value in pairs)
+    return [pair for pair in told if pair]
 
 
-def _same(sent: object, value: Value) -> bool:
-    """Whether a client that sent this reads back what it knows: numbers cross as float32."""
+def news_for(
+    news: Changes, sent: dict[tuple[Tree, Knob], object], wants: Iterable[Tree]
+) -> list[tuple[str, Value]]:
+    """What whoever has `sent` this is told: not what it knows, but what became else. Under another
+    tree it knows nothing: a label is to follow the fader beside it."""
+    found = []
+    for tree in wants:
+        for knob in dict.fromkeys((*news.changed, *(knob for its, knob in sent if its == tree))):
+            pair = trees.told(tree, knob, news.values[knob])
+            if pair and ((tree, knob) not in sent or not _same(tree, sent[tree, knob], pair[1])):
+                found.append(pair)
+    return found
+
+
+def _same(tree: Tree, sent: object, value: Value) -> bool:
+    """Whether a client that sent this reads back what it knows: numbers cross as float32, and a
+    fader's travel comes back through a taper."""
+    if tree == "norm" and isinstance(sent, (bool, int, float)) and isinstance(value, float):
+        return abs(sent - value) < NEAR
     if isinstance(sent, (bool, int, float)) and isinstance(value, (bool, int, float)):
         try:
             return FLOAT32.pack(sent) == FLOAT32.pack(value)
@@ -233,7 +270,10 @@ def _destination(arguments: Sequence[object], sender: Any) -> Any:
     """Where an answer goes: to the sender, or to the port it names; None for a button's release."""
     given = arguments[0] if arguments else None
     if sender is None or len(arguments) > 1 or not isinstance(given, int | float | None):
-        raise Refused("is pressed with no argument, or with the port to answer to")
+        raise Refused(
+            "is pressed with no argument, or with the port to answer to, and the trees wanted:"
+            " plain, norm, text"
+        )
     if given is None or given == 1:
         return sender
     if given == 0:
@@ -243,10 +283,16 @@ def _destination(arguments: Sequence[object], sender: Any) -> Any:
     return (sender[0], int(given), *sender[2:])
 
 
-def resolve(place: str, here: Any) -> Any:
-    """Where "HOST:PORT" is, for a socket bound to `here`; "localhost" is this machine whatever the
-    family. Looked up once: a name server that is slow later costs nothing. Raises Refusal.
+def resolve(told: str, here: Any) -> tuple[Any, tuple[Tree, ...]]:
+    """Where "HOST:PORT" is, for a socket bound to `here`, and which trees "HOST:PORT norm text"
+    wants: plain if none is named. "localhost" is this machine whatever the family. Looked up once:
+    a name server that is slow later costs nothing. Raises Refusal.
     """
+    words = told.split()
+    wants = tuple(tree for tree in TREES if tree in words[1:])
+    while words[1:] and words[-1] in TREES:
+        words.pop()
+    place = " ".join(words)
     host, _, port = place.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
@@ -268,7 +314,7 @@ def resolve(place: str, here: Any) -> Any:
             f"--feedback {place}: that is another machine, and --listen {here[0]} reaches only "
             "this one; start with --listen and this machine's own address."
         )
-    return to
+    return to, wants or ("plain",)
 
 
 def _of_this_machine(host: str) -> bool:
