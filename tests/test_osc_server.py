@@ -155,13 +155,22 @@ class Failing:
         self.real = real
         self.errors = list(errors)
 
-    def recvfrom(self, size: int) -> tuple[bytes, object]:
+    def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, object]:
         if self.errors:
             raise self.errors.pop(0)
-        return self.real.recvfrom(size)
+        return self.real.recvfrom(size, flags)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.real, name)
+
+
+class Note:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    @trigger("written down as it is heard", at_once=True)
+    def down(self, arguments, _sender) -> None:
+        self.heard.append(arguments[0])
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), OSError("network is down")])
@@ -171,6 +180,26 @@ def test_a_failing_reception_does_not_end_the_thread(hand, server, monkeypatch, 
     hand.play()
     hand.play()
     assert server._socket.errors == []
+
+
+def test_a_blast_is_heard_in_its_order(hand, server, space):
+    note = Note()
+    space.add("/note", note)
+    hand.play(*[encode("/note/down", number) for number in range(2000)])
+    assert note.heard == sorted(note.heard)
+    assert server.messages == len(note.heard) + 1
+
+
+def test_a_line_that_is_full_moves_on(hand, server, monkeypatch):
+    monkeypatch.setattr(server_module, "MOST_WAITING", 1)
+    hand.play(*[encode("/learn/rate", 0.5)] * 50)
+    assert server.messages == 51
+
+
+def test_where_asking_would_wait_it_looks_first(hand, server, monkeypatch):
+    monkeypatch.setattr(server_module, "DONT_WAIT", 0)
+    hand.play(*[encode("/learn/rate", 0.5)] * 50)
+    assert server.messages == 51
 
 
 @pytest.mark.parametrize(
