@@ -84,8 +84,16 @@ the source"
     listen = "hear OSC on this address; 0.0.0.0: on every network (default: this machine only)"
     add("--listen", metavar="ADDR", help=listen)
     add("--osc", type=int, metavar="PORT", help="the port to hear OSC on (default: 9137)")
-    told = "who is told what changes, or none (default: localhost:9138); repeatable"
+    told = 'who is told what changes, or none (default: localhost:9138); "HOST:PORT norm text" \
+tells faders and labels; repeatable'
     add("--feedback", metavar="HOST:PORT", action="append", help=told)
+    page = "the port of the page and of OSCQuery (default: 9180)"
+    add("--page", type=int, metavar="PORT", help=page)
+    add("--no-page", dest="page", action="store_const", const=-1, help="no page and no OSCQuery")
+    add("--open", action="store_true", default=None, help="open the page in the browser")
+    allow = "hear nobody but this machine and ADDR, or a network such as 10.0.0.0/24; repeatable"
+    add("--allow", metavar="ADDR", action="append", help=allow)
+    add("--token", metavar="WORD", help="a word that the page and OSCQuery ask for")
     brain = "begin with the weights in this file if it is there, and save them to it at the end; \
 other networks that run have theirs beside it (NAME-ghost…)"
     add("--brain", metavar="FILE", help=brain)
@@ -205,7 +213,14 @@ def run(options: argparse.Namespace) -> None:
         return
     from bridge.control.ear import Ear
 
-    with Ear(host=chosen.listen, port=chosen.osc, feedback=chosen.feedback) as ear:
+    with Ear(
+        host=chosen.listen,
+        port=chosen.osc,
+        feedback=chosen.feedback,
+        page=chosen.page,
+        allow=chosen.allow,
+        token=chosen.token or "",
+    ) as ear:
         perform(chosen, ear)
 
 

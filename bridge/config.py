@@ -29,6 +29,10 @@ class Config:
     threads: int | None = None
     listen: str = "127.0.0.1"
     osc: int = 9137
+    page: int = 9180
+    open: bool = False
+    allow: list[str] = field(default_factory=list)
+    token: str | None = None
     feedback: list[str] = field(default_factory=lambda: ["localhost:9138"])
     brain: str | None = None
     brains: str | None = None
@@ -51,7 +55,7 @@ CHOICES = {
     "record_as": ("mp4", "mkv"),
 }
 RANGES = {
-    "lines": (1, 8192), "threads": (1, 1024), "osc": (0, 65535),
+    "lines": (1, 8192), "threads": (1, 1024), "osc": (0, 65535), "page": (-1, 65535),
     "seed": (0, 2**63 - 1), "frames": (1, 2**63 - 1),
 }  # fmt: skip
 
@@ -109,7 +113,7 @@ def check(chosen: Config) -> None:
         if getattr(chosen, key) not in names:
             option = key.replace("_", "-")
             raise Refusal(f"--{option} {getattr(chosen, key)}: choose one of {', '.join(names)}.")
-    for key in ("listen", "brain", "brains", "report", "record", "size", "net"):
+    for key in ("listen", "brain", "brains", "report", "record", "size", "net", "token"):
         if getattr(chosen, key) == "":
             raise Refusal(f"--{key}: it is empty; give it a value or leave it out.")
     for key, (low, high) in RANGES.items():

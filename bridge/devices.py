@@ -24,7 +24,9 @@ from bridge import Refusal, __version__, video
 from bridge.config import Config
 
 FAULTS = (ImportError, OSError, ValueError, RuntimeError, AttributeError, Refusal)
-PACKAGES = ("torch", "av", "numpy", "python-osc", "safetensors", "rich", "platformdirs")
+PACKAGES = (
+    "torch", "av", "numpy", "python-osc", "safetensors", "rich", "platformdirs", "websockets",
+)  # fmt: skip
 NEEDED = {"torch": "torch>=2.9,<2.14", "av": "av>=17"}
 TIMEOUT = 2.0  # seconds given to a transport to see what there is
 PATIENCE = 10.0  # seconds given to a card's driver, which may have to wake it up

@@ -18,8 +18,10 @@ import torch
 
 from bridge import Refusal
 from bridge.frame import Frame
+from bridge.learn import image
 from bridge.learn.learner import Learner
 from bridge.params import trigger
+from bridge.pictures import LARGEST, Pictures
 from bridge.space import AddressSpace
 from bridge.stats import Stats, System
 from bridge.video import Receiver, Sender
@@ -46,10 +48,12 @@ class Engine:
         clock: Callable[[], float] = time.perf_counter,
         stats: Stats | None = None,
         system: System | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self.learner, self.receiver, self.senders = learner, receiver, list(senders)
         self.space, self.live, self.clock = space, live, clock
         self.stats, self.system = stats or Stats(), system or System()
+        self.pictures = pictures or Pictures()
         self.rows: list[tuple[float, float, float]] | None = None  # dB, loss, ms of each frame
         self.stopping = False
         self.afterwards: list[Callable[[float], None]] = []  # done when a turn's pictures have left
@@ -115,6 +119,8 @@ class Engine:
             return False
         elif self.live:
             self._fill_in()
+            if self.picture is not None and self.pictures.due():
+                self._show_made()
         for act in self.afterwards:
             act(now)
         self._publish()
@@ -127,6 +133,9 @@ class Engine:
         x = learner.see(frame, now)
         self._send(learner.look(x), frame.time)
         done = learner.learn(self._due(frame))
+        if self.pictures.due():
+            self._show("seen", image.quantise(x, learner.life.net.patch))
+            self._show_made()
         self._last_frame = self.clock()
         self._stepped.append((self._last_frame, done))
         stats.busy = (time.perf_counter() - begun) * 1e3
@@ -142,6 +151,14 @@ class Engine:
         self._deliver(self.picture)
         if self.live:
             self.stats.latency = (self.clock() - seen) * 1e3
+
+    def _show_made(self) -> None:
+        assert self.picture is not None
+        self._show("made", torch.as_tensor(self.picture.pixels))
+
+    def _show(self, name: str, picture: torch.Tensor) -> None:
+        """To whoever watches, when all that matters is done."""
+        self.pictures.publish(name, image.small(picture, LARGEST).cpu().numpy())
 
     def _deliver(self, picture: Frame) -> None:
         for sender in self.senders:

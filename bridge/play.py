@@ -119,7 +119,14 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         opened.callback(tuning.unpin)
         if live and ear is None:
             ear = opened.enter_context(
-                Ear(host=config.listen, port=config.osc, feedback=config.feedback)
+                Ear(
+                    host=config.listen,
+                    port=config.osc,
+                    feedback=config.feedback,
+                    page=config.page,
+                    allow=config.allow,
+                    token=config.token or "",
+                )
             )
         space = ear.space if ear else AddressSpace()
         receiver = video.open_receiver(config.source, live=live, loop=config.frames is not None)
@@ -137,7 +144,9 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
                 learner.prepare(learner.life)
                 learner.announce()
         with tuning.roaming():
-            heard: dict[str, Any] = {"stats": ear.stats, "system": ear.system} if ear else {}
+            heard: dict[str, Any] = {}
+            if ear:
+                heard = {"stats": ear.stats, "system": ear.system, "pictures": ear.pictures}
             engine = Engine(learner, receiver, [], space, live=live, **heard)
             rate = receiver.status().rate or 30.0
             takes = Takes(config.record or ".", config.record_as, rate=rate)
@@ -369,6 +378,7 @@ def _greeting(first: dict[str, Any], ear: Ear | None, config: Config) -> str:
     if first["device"] == "cpu":
         where += f" x {first['threads']} threads"
     heard = f"; OSC on {config.listen}:{ear.port}" if ear else ""
+    heard += f"; page {ear.web.address}" if ear and ear.web else ""
     return (
         f"{first['net']} {first['size']} {where}; seed {first['seed']},"
         f" network {first['first_hash'][:12]}{heard}"
@@ -382,7 +392,7 @@ def _mean(values: list[float]) -> float | None:
 def catalogue() -> AddressSpace:
     """The whole address tree, put together just as a running instrument's is."""
     config = Config(
-        net="tiles", size="8x8", osc=0, feedback=["none"], precision="float32", threads=1
+        net="tiles", size="8x8", osc=0, page=-1, feedback=["none"], precision="float32", threads=1
     )
     instrument = assemble(config)
     instrument.closing.close()

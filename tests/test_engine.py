@@ -391,3 +391,45 @@ def test_of_two_troubles_at_once_each_is_told(caplog):
     one.turn(), one.turn()
     assert caplog.text.count("the camera is unplugged") == 1
     assert caplog.text.count("the disk is full") == 1
+
+
+# What pages are shown
+
+
+def watched(count):
+    one = engine(Reel(frames(count)))
+    one.pictures.watch(60.0)
+    one.pictures.every = 0.0
+    return one
+
+
+def test_whoever_watches_is_shown_what_is_seen_and_what_left():
+    one = watched(3)
+    one.run(3)
+    _, made = one.pictures.newest("made")
+    _, seen = one.pictures.newest("seen")
+    assert (made == one.senders[0].pictures[-1][..., :3]).all()
+    assert abs(seen.astype(int) - picture(seed=2)[..., :3]).max() <= 1
+
+
+def test_what_is_seen_is_shown_as_it_was_treated():
+    one = watched(1)
+    one.learner.sight.gray = 1.0
+    one.run(1)
+    _, seen = one.pictures.newest("seen")
+    assert np.ptp(seen.astype(int), axis=-1).max() <= 1
+
+
+def test_nothing_is_shown_while_nobody_watches():
+    one = engine(Reel(frames(3)))
+    one.run(3)
+    assert one.pictures.newest("made") is None
+
+
+def test_a_picture_that_stands_is_shown_to_who_comes_later():
+    one = engine(Reel([*frames(1), None, None]))
+    one.turn()
+    one.pictures.watch(60.0)
+    one.turn()
+    _, made = one.pictures.newest("made")
+    assert (made == one.senders[0].pictures[0][..., :3]).all()

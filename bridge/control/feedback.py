@@ -32,6 +32,7 @@ PAUSE = 0.05  # seconds between two answers to one asker
 MOST_ASKERS = 8  # answered within one pause
 STATE = "/stats/state"  # told with every heartbeat
 FLOAT32 = struct.Struct("f")
+WEBSOCKET = "websocket"  # what senders have for a host that are no UDP address: they LISTEN
 NEAR = 1e-4  # of a fader's travel: finer than any hand
 
 Pairs = list[tuple[Knob, Value]]
@@ -269,6 +270,8 @@ def _same(tree: Tree, sent: object, value: Value) -> bool:
 def _destination(arguments: Sequence[object], sender: Any) -> Any:
     """Where an answer goes: to the sender, or to the port it names; None for a button's release."""
     given = arguments[0] if arguments else None
+    if sender is not None and sender[0] == WEBSOCKET:
+        raise Refused("is for UDP; over a WebSocket, LISTEN to addresses")
     if sender is None or len(arguments) > 1 or not isinstance(given, int | float | None):
         raise Refused(
             "is pressed with no argument, or with the port to answer to, and the trees wanted:"

@@ -8,6 +8,7 @@ with a clock of its own, and a message held back is a dead fader). References: t
 specification; Freed and Schmeder, "Features and Future of Open Sound Control 1.1", NIME 2009.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -222,6 +223,13 @@ def bundles(pairs: Iterable[tuple[str, object]], limit: int = 1400) -> Iterator[
         size += 4 + message.size
     if waiting:
         yield _bundled(waiting)
+
+
+def messages(pairs: Iterable[tuple[str, object]]) -> Iterator[bytes]:
+    """`pairs` of address and value as one message each; as `bundles` has them."""
+    for address, value in pairs:
+        with contextlib.suppress(ValueError):
+            yield _built(address, int(value) if isinstance(value, bool) else value).dgram
 
 
 def _built(address: str, value: object) -> OscMessage:

@@ -16,6 +16,7 @@ from typing import Any
 
 from bridge import Refusal
 from bridge.control import osc
+from bridge.control.guard import Guard
 from bridge.params import Reading
 from bridge.space import AddressSpace
 
@@ -43,8 +44,15 @@ class OscServer:
     failed = Reading(0, doc="datagrams that First Light failed on: a bug, told in the log")
     heard = Reading("", doc="the address of the last message")
 
-    def __init__(self, space: AddressSpace, *, host: str = "127.0.0.1", port: int = 9137) -> None:
-        self._space = space
+    def __init__(
+        self,
+        space: AddressSpace,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9137,
+        guard: Guard | None = None,
+    ) -> None:
+        self._space, self._guard = space, guard or Guard()
         self._socket = _open(host, port)
         self.here: Any = self._socket.getsockname()
         self.port: int = self.here[1]
@@ -102,6 +110,9 @@ class OscServer:
         return bool(DONT_WAIT) or bool(select.select([self._socket], [], [], 0)[0])
 
     def _hear(self, datagram: bytes, sender: Any) -> None:
+        if not self._guard.lets(sender):
+            self._guard.denied += 1
+            return
         try:
             self._deliver(osc.decode(datagram), sender)
         except Exception as problem:  # the edge: no datagram may end the thread

@@ -100,6 +100,15 @@ def quantise(y: Tensor, patch: int) -> Tensor:
     return pad(strips.reshape(rows * patch, columns * patch, 3), (0, 1), value=255)
 
 
+def small(pixels: Tensor, largest: int) -> Tensor:
+    """(H, W, 4) uint8 with no side above `largest`: itself, where that is so already."""
+    height, width = pixels.shape[:2]
+    share = largest / max(height, width)
+    if share >= 1:
+        return pixels
+    return fit(pixels, (max(1, round(width * share)), max(1, round(height * share))), "stretch")
+
+
 def size_for(lines: int, multiple: int, source: tuple[int, int] | None) -> tuple[int, int]:
     """(width, height) of `lines` lines at the source's aspect (16:9 if unknown), each side
     rounded to the nearest multiple."""

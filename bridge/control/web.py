@@ -1,0 +1,394 @@
+"""The web thread: the page, OSCQuery and its WebSocket, all on one port.
+
+An asyncio loop on a thread of its own. Knobs cross to the frame thread through `AddressSpace.set`
+alone, as from OSC. Each client is told by a task of its own, from where it last was: one that is
+slow loses what came between and holds up nobody. It listens on this machine only, unless told
+otherwise; `Guard` says who is let in.
+"""
+
+import asyncio
+import base64
+import contextlib
+import errno
+import hashlib
+import http
+import json
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from bridge import Refusal, trees
+from bridge.control import osc, oscquery
+from bridge.control.feed import Feed
+from bridge.control.feedback import WEBSOCKET, news_for, sent_by, spoken
+from bridge.control.guard import Guard
+from bridge.knob import Knob
+from bridge.params import Param, Reading, Value
+from bridge.pictures import Pictures
+from bridge.space import AddressSpace
+from bridge.trees import Tree
+
+log = logging.getLogger("bridge.osc")
+
+PAGE = Path(__file__).with_name("page.html")
+EVERY = 1 / 20  # seconds between two tellings of one client
+LOOK = 0.5  # seconds between two looks at what knobs may be
+MOST_CLIENTS = 64  # connections that stay
+LARGEST = 1 << 16  # bytes of one message
+FASTEST = 2000.0  # messages a second from one client; who is faster waits
+ARRIVING = 2.0  # seconds in which a client may be sending back what it has just read
+NEARLY = 0.002  # of a range: what is lost in a client's own steps
+
+# Without it websockets writes a traceback to the terminal for every port scanner.
+QUIET = logging.getLogger("bridge.osc.web")
+QUIET.setLevel(logging.CRITICAL)
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """Who is at the other end of a WebSocket, and what it wants to be told."""
+
+    connection: ServerConnection
+    number: int
+    since: int  # the space's clock when it was last told
+    came: float
+    bundles: bool  # whether it takes many messages in one packet
+    listens: dict[str, tuple[Tree, Knob]] = field(default_factory=dict)
+    new: set[str] = field(default_factory=set)  # to be told whether they change or not
+    paths: list[str] = field(default_factory=list)  # whose attributes have changed
+    budget: float = FASTEST
+    counted: float = 0.0
+
+    @property
+    def sender(self) -> tuple[str, int]:
+        return (WEBSOCKET, self.number)
+
+    def spend(self, now: float) -> float:
+        """Seconds that a client has to wait before its next message is read."""
+        self.budget = min(FASTEST, self.budget + (now - self.counted) * FASTEST) - 1
+        self.counted = now
+        return max(0.0, -self.budget / FASTEST)
+
+
+class WebServer:
+    """Serves the page and OSCQuery over an AddressSpace, and `pictures`, until closed.
+
+    Opens and starts at once; `port` 0 takes any free one, and `.port` tells which. Raises Refusal
+    if the port is taken or `host` is not an address of this machine. Its readings belong under
+    `/stats`.
+    """
+
+    pages = Reading(0, doc="clients of the page's port: pages, and other programs")
+    broken = Reading(0, doc="clients that First Light failed on: a bug, told in the log")
+
+    def __init__(
+        self,
+        space: AddressSpace,
+        pictures: Pictures,
+        guard: Guard,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9180,
+        osc_port: int = 9137,
+        name: str = "First Light",
+    ) -> None:
+        self._space, self._guard, self._host = space, guard, host
+        self._feed = Feed(pictures)
+        self._socket = _open(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self._info = oscquery.host_info(name, osc_port, self.port)
+        self._clients: set[Client] = set()
+        self._connections = 0
+        self._numbers = 0
+        self._may_be: dict[str, tuple[tuple[str, ...], bool]] = {}
+        self._page, self._policy = _page()
+        self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds the page."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        host = f"[{host}]" if ":" in host else host
+        token = f"?token={self._guard.token}" if self._guard.token else ""
+        return f"http://{host}:{self.port}/{token}"
+
+    def changed(self) -> None:
+        """The whole tree is another: tell everybody. Any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._tell_paths, ["/"])
+
+    def close(self) -> None:
+        """Let every client go and free the port. Harmless when already closed."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(timeout=3)
+        self._feed.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        server: Server
+        async with serve(
+            self._welcome,
+            sock=self._socket,
+            process_request=self._request,
+            max_size=LARGEST,
+            compression=None,
+            logger=QUIET,
+            open_timeout=5,
+            close_timeout=1,
+            server_header=None,
+        ) as server:
+            watching = asyncio.create_task(self._watch_paths())
+            await self._closing.wait()
+            watching.cancel()
+            server.close()
+
+    # HTTP
+
+    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer a request, or None for what becomes a WebSocket."""
+        headers = {
+            name: ", ".join(request.headers.get_all(name))
+            for name in ("Host", "Origin", "Authorization", "Accept", "Upgrade")
+            if name in request.headers
+        }
+        if not self._guard.lets(connection.remote_address):
+            return self._turn_away(403, "this address is not let in; start with --allow for it.")
+        status, reason = self._guard.objection(headers, request.path)
+        if status:
+            return self._turn_away(status, reason)
+        path = urlsplit(request.path).path
+        if headers.get("Upgrade", "").lower() == "websocket":
+            if self._connections >= MOST_CLIENTS:
+                return _response(503, b"too many are here; close a page.\n", "text/plain")
+            return None if path in ("/", "/pictures") else _response(404)
+        if path == "/" and "text/html" in headers.get("Accept", ""):
+            return _response(200, self._page, "text/html; charset=utf-8", self._policy)
+        status, found = oscquery.answer(self._space, request.path, self._info)
+        if found is None:
+            return _response(status)
+        body = json.dumps(found, allow_nan=False, separators=(",", ":")).encode()
+        return _response(status, body, "application/json")
+
+    def _turn_away(self, status: int, reason: str) -> Response:
+        self._guard.denied += 1
+        return _response(status, f"{reason}\n".encode(), "text/plain; charset=utf-8")
+
+    # WebSockets
+
+    async def _welcome(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        where = urlsplit(connection.request.path)
+        self._connections += 1
+        try:
+            if where.path == "/pictures":
+                await self._feed.show(connection)
+            else:
+                await self._talk(connection, bundles="bundles" in where.query.split("&"))
+        except ConnectionClosed:
+            pass
+        except Exception as problem:  # the edge: no client may end the thread
+            self.broken += 1
+            if self.broken == 1:
+                log.warning("a page failed: %s", problem, exc_info=problem)
+        finally:
+            self._connections -= 1
+
+    async def _talk(self, connection: ServerConnection, *, bundles: bool) -> None:
+        self._numbers += 1
+        now = time.monotonic()
+        client = Client(connection, self._numbers, self._space.changes(1 << 62).until, now, bundles)
+        client.counted = now
+        self._clients.add(client)
+        self.pages = len(self._clients)
+        telling = asyncio.create_task(self._tell(client))
+        try:
+            async for message in connection:
+                self._hear(client, message)
+                wait = client.spend(time.monotonic())
+                if wait:
+                    await asyncio.sleep(wait)
+        finally:
+            telling.cancel()
+            self._clients.discard(client)
+            self.pages = len(self._clients)
+
+    # Hearing
+
+    def _hear(self, client: Client, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self._command(client, message)
+            return
+        for one in osc.decode(message).messages:
+            if not self._echoes(client, one.address, one.arguments):
+                self._space.set(one.address, one.arguments, client.sender)
+
+    def _command(self, client: Client, text: str) -> None:
+        try:
+            given = json.loads(text)
+            command, path = given["COMMAND"], given["DATA"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return
+        if not isinstance(path, str):
+            return
+        if command == "LISTEN":
+            tree, plain = trees.split(path)
+            if plain in self._space and trees.has(tree, self._space[plain]):
+                client.listens[path] = tree, self._space[plain]
+                client.new.add(path)
+        elif command == "IGNORE":
+            client.listens.pop(path, None)
+            client.new.discard(path)
+
+    def _echoes(self, client: Client, address: str, arguments: list[Any]) -> bool:
+        """Whether a client that has just come sends back what it has read, rounded to its own steps
+        (Vidvox's page does so with every slider): that is no hand."""
+        if time.monotonic() - client.came > ARRIVING or len(arguments) != 1:
+            return False
+        tree, plain = trees.split(address)
+        if plain not in self._space or not isinstance(self._space[plain].declared, Param):
+            return False
+        return _nearly(tree, self._space[plain], arguments[0])
+
+    # Telling
+
+    async def _tell(self, client: Client) -> None:
+        """Tell one client, again and again, what is new to it."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                while client.paths:
+                    said = {"COMMAND": "PATH_CHANGED", "DATA": client.paths.pop(0)}
+                    await client.connection.send(json.dumps(said))
+                for packet in _packets(self._news(client), bundles=client.bundles):
+                    await client.connection.send(packet)
+                await asyncio.sleep(EVERY)
+
+    def _news(self, client: Client) -> list[tuple[str, Value]]:
+        news = self._space.changes(client.since)
+        client.since = news.until
+        wants = dict.fromkeys(tree for tree, _ in client.listens.values())
+        told = dict(news_for(news, sent_by(client.sender, news.sent), wants))
+        found = {path: value for path, value in told.items() if path in client.listens}
+        for path in client.new:
+            tree, knob = client.listens[path]
+            found |= dict(spoken([(knob, knob.value)], [tree])) if knob.access != "w" else {}
+        client.new.clear()
+        return list(found.items())
+
+    async def _watch_paths(self) -> None:
+        """Tell everybody where a choice, or whether a knob moves anything, has become another."""
+        while True:
+            now = {knob.address: (knob.choices, knob.active) for knob in self._space}
+            before, self._may_be = self._may_be, now
+            if before:
+                self._tell_paths([a for a, may in now.items() if before.get(a, may) != may])
+            await asyncio.sleep(LOOK)
+
+    def _tell_paths(self, paths: Iterable[str]) -> None:
+        for client in self._clients:
+            client.paths += [path for path in paths if path not in client.paths]
+
+
+def _nearly(tree: Tree, knob: Knob, given: object) -> bool:
+    """Whether a client that read where a knob stands might send this back."""
+    stands = trees.told(tree, knob, knob.value)
+    if stands is None or isinstance(given, str) or isinstance(stands[1], str):
+        return stands is not None and given == stands[1]
+    if not isinstance(given, (bool, int, float)):
+        return False
+    declared = knob.declared
+    assert isinstance(declared, Param)
+    span = declared.max - declared.min if tree == "plain" and knob.kind in ("float", "int") else 1.0
+    return abs(given - stands[1]) <= max(NEARLY * span, 0.001)
+
+
+def _packets(pairs: list[tuple[str, Value]], *, bundles: bool) -> Iterable[bytes]:
+    """OSC messages, each in a frame of its own: not every client takes a bundle."""
+    if bundles:
+        return osc.bundles(pairs, LARGEST // 2)
+    return osc.messages(pairs)
+
+
+def _response(
+    status: int, body: bytes = b"", kind: str = "", policy: str = "default-src 'none'"
+) -> Response:
+    headers = Headers(
+        {
+            "Connection": "close",
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": policy,
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    if status != 204:
+        headers["Content-Length"] = str(len(body))
+    if kind:
+        headers["Content-Type"] = kind
+    return Response(status, http.HTTPStatus(status).phrase, headers, body)
+
+
+def _page() -> tuple[bytes, str]:
+    """The page, and the policy by which a browser runs its own script and no other."""
+    page = PAGE.read_bytes()
+    hashes = {
+        tag: " ".join(
+            f"'sha256-{base64.b64encode(hashlib.sha256(inside).digest()).decode()}'"
+            for inside in re.findall(rb"<%b>(.*?)</%b>" % (tag.encode(), tag.encode()), page, re.S)
+        )
+        for tag in ("script", "style")
+    }
+    policy = (
+        f"default-src 'none'; script-src {hashes['script']}; style-src {hashes['style']};"
+        " img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    )
+    return page, policy
+
+
+def _open(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise Refusal(f"--page {port}: a port is a number from 1 to 65535, or 0 for any free one.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where reuse would be theft
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((host, port))
+        opened.listen(64)
+    except (OSError, UnicodeError) as problem:
+        opened.close()
+        if getattr(problem, "errno", None) == errno.EADDRINUSE:
+            raise Refusal(
+                f"--page {port}: the port is taken, perhaps by another First Light;"
+                " close it, choose another with --page PORT, or do without with --no-page."
+            ) from problem
+        raise Refusal(
+            f"--page {port}: cannot be opened on {host} ({problem});"
+            " choose another above 1023, or do without with --no-page."
+        ) from problem
+    return opened
