@@ -51,6 +51,8 @@ def words(knob: Knob, value: Any) -> str:
         return "on" if value else "off"
     text = number(value) if isinstance(value, float) else str(value)
     unit = "" if isinstance(knob.declared, Trigger) else knob.declared.unit
+    if unit.startswith("1/"):
+        return text + unit[1:]
     return f"{text} {unit}" if unit else text
 
 

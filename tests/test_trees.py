@@ -110,10 +110,10 @@ def test_words_only_tell(space, learner, address):
 @pytest.mark.parametrize(
     ("address", "value", "words"),
     [
-        ("/learn/rate", 0.0025, "0.0025 1/s"),
-        ("/learn/rate", 1 / 3, "0.333 1/s"),
-        ("/learn/rate", 1e-6, "1e-06 1/s"),
-        ("/learn/rate", 12345.6, "12346 1/s"),
+        ("/learn/rate", 0.0025, "0.0025/s"),
+        ("/learn/rate", 1 / 3, "0.333/s"),
+        ("/learn/rate", 1e-6, "1e-06/s"),
+        ("/learn/rate", 12345.6, "12346/s"),
         ("/learn/steps", 3, "3"),
         ("/learn/on", True, "on"),
         ("/learn/on", False, "off"),
