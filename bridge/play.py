@@ -154,6 +154,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             space.add("/stats", takes)
             space.add("/system", takes.button)
             learner.slots.folder = brains
+            learner.slots.pictures = engine.pictures
             for life in learner.running.lives.values():
                 learner.slots.fill(life)
             learner.slots.turn_to(learner.life)

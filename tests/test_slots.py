@@ -239,6 +239,72 @@ def test_without_a_name_a_slot_keeps_its_own_and_a_new_one_is_called_what_it_is(
     assert sorted(os.listdir(tmp_path)) == ["opening.safetensors", "paint 64x64 2.safetensors"]
 
 
+# Pictures of brains
+
+
+def shown(one, slot):
+    newest = one.slots.pictures.newest(f"brain/{slot}")
+    return None if newest is None else newest[1]
+
+
+def test_a_slot_has_the_picture_that_the_network_made_when_it_was_saved():
+    one, _, _ = two()
+    first = shown(one, 1)
+    play(one, 3, seed=9.0)
+    save(one, 3)
+    assert (shown(one, 3) == one.last[..., :3].numpy()).all()
+    assert (shown(one, 1) == first).all()
+    assert shown(one, 4) is None
+
+
+def test_a_large_picture_is_kept_small():
+    one = learner(size=(320, 192))
+    play(one)
+    save(one, 1)
+    assert shown(one, 1).shape == (96, 160, 3)
+
+
+def test_its_picture_is_there_again_at_the_next_start(tmp_path):
+    one, _, second = two(tmp_path)
+    again = learner(folder=tmp_path)
+    assert (shown(again, 2) == shown(one, 2)).all()
+    again.slots.slot = 2
+    again.slots.recall()
+    assert torch.equal(again.weights.flat, second)
+
+
+def test_the_pictures_are_those_of_the_network_that_plays():
+    one = learner()
+    play(one)
+    save(one, 1)
+    other = Learner("tiles", (64, 64), seed=2)
+    one.slots.turn_to(other.life)
+    assert shown(one, 1) is None
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        None,
+        torch.zeros(641, 4, 3, dtype=torch.uint8),
+        torch.zeros(4, 4, 4, dtype=torch.uint8),
+        torch.zeros(4, 4, 3),
+        torch.zeros(12, dtype=torch.uint8),
+        torch.zeros(0, 4, 3, dtype=torch.uint8),
+    ],
+    ids=["none", "large", "four colours", "floats", "flat", "empty"],
+)
+def test_a_brain_without_a_sound_picture_is_as_good(tmp_path, picture):
+    one, _, _ = two(tmp_path)
+    (place,) = [p for p in tmp_path.iterdir() if p.stem.endswith("2")]
+    told, state = brain.read(place)
+    del state["picture"]
+    brain.write(place, state | ({} if picture is None else {"picture": picture}), told)
+    again = learner(folder=tmp_path)
+    assert again.slots.slots == one.slots.slots
+    assert shown(again, 2) is None
+
+
 def test_a_name_is_for_one_save():
     one = learner()
     save(one, 1, "opening")

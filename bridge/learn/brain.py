@@ -21,6 +21,8 @@ from bridge.learn.life import Life
 
 FORMAT = "first-light-brain-1"
 OLD = 3600.0  # seconds
+PICTURE = "picture"  # the tensor that is no weight
+LARGEST_PICTURE = 640  # pixels of a side
 
 
 def describe(life: Life) -> dict[str, str]:
@@ -102,18 +104,28 @@ def load(life: Life, path: str) -> None:
     """Let `life` go on with the weights in `path`, and be anchored to them; its beginning is
     theirs. Raises Refusal, changing nothing, for no brain or one of another network or shape."""
     try:
-        told, flat = opened(life, Path(path).expanduser())
+        told, flat, _ = opened(life, Path(path).expanduser())
     except Refusal as problem:
         raise Refusal(f"--brain {problem}") from problem
     life.become(flat, told)
 
 
-def opened(life: Life, place: Path) -> tuple[dict[str, str], torch.Tensor]:
-    """What a brain says of itself, and its weights laid out as `life`'s. Raises Refusal for no
-    brain or one of another network or shape."""
+def opened(life: Life, place: Path) -> tuple[dict[str, str], torch.Tensor, torch.Tensor | None]:
+    """What a brain says of itself, its weights laid out as `life`'s, and its picture, where it has
+    one. Raises Refusal for no brain or one of another network or shape."""
     told, state = read(place)
+    picture = state.pop(PICTURE, None)
     _check(life, place, told, state)
-    return told, life.weights.laid_out(state)
+    return told, life.weights.laid_out(state), _shown(picture)
+
+
+def _shown(picture: torch.Tensor | None) -> torch.Tensor | None:
+    """(h, w, 3) uint8, blue first; None for what is none, which costs a brain nothing else."""
+    if picture is None or picture.dtype != torch.uint8 or picture.dim() != 3:
+        return None
+    height, width, colours = picture.shape
+    sound = colours == 3 and min(height, width) > 0 and max(height, width) <= LARGEST_PICTURE
+    return picture if sound else None
 
 
 def head(place: Path) -> dict[str, str]:

@@ -98,6 +98,7 @@ class Learner:
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.memory = ReplayMemory(size, self.device, self.dice)
         self.slots = Slots(self._begin_anew)
+        self.slots.picture = lambda: self.last
         self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
         self.score = Score()
         self.prepare: Callable[[Life], None] = lambda _: None  # done to a network before it runs

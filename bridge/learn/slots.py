@@ -19,6 +19,7 @@ from bridge import Refusal
 from bridge.learn import brain, image, tuning
 from bridge.learn.life import Life
 from bridge.params import Param, Reading, trigger
+from bridge.pictures import Pictures
 
 log = logging.getLogger("bridge.learn")
 
@@ -26,6 +27,7 @@ SLOTS = 8
 NUMBERS = {str(number) for number in range(1, SLOTS + 1)}
 MOST = 256  # files: whoever can send a name could fill the disk
 LONGEST = 60  # characters of a file's name
+THUMBNAIL = 160  # pixels of a picture's longest side
 BYTES = 200  # and what they may take, where the longest that a system takes is 255
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
 OURS = ("autosave", "before-autosave", "unreadable")  # beginnings of names that are not the hand's
@@ -38,12 +40,15 @@ class Kept:
     flat: Tensor
     told: dict[str, str]
     name: str
+    picture: Tensor | None  # (h, w, 3) uint8 on the host: what it made when it was saved
 
 
 class Slots:
     """What a hand can do with sets of weights. `changed` is called when another set lives.
 
     folder   where brains are written and found; None: nowhere
+    picture  tells what the network has made last, (H, W, 4) uint8
+    pictures where those of its slots are shown, as brain/1, brain/2 …
     trouble  what could not be done, and what to do about it
     """
 
@@ -67,6 +72,8 @@ class Slots:
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self.folder: Path | None = None
+        self.picture: Callable[[], Tensor | None] = lambda: None
+        self.pictures = Pictures()
         self.trouble = ""
         self._shelves: dict[str, dict[int, Kept]] = {}
         self._life: Life | None = None
@@ -107,7 +114,7 @@ class Slots:
         name = file_name(self.name) or (self._shelf[slot].name if slot in self._shelf else "")
         name = name or f"{life.name} {image.size_name(life.size)} {slot}"
         told = brain.describe(life) | {"slot": str(slot), "name": name}
-        kept = self._shelf[slot] = Kept(life.weights.flat.clone(), told, name)
+        kept = self._shelf[slot] = Kept(life.weights.flat.clone(), told, name, self._small())
         self.trouble = self.name = ""
         self._tell()
         if self.folder is not None:
@@ -118,6 +125,10 @@ class Slots:
             flat = kept.flat.cpu() if kept.flat.device.type == "mps" else kept.flat
             with tuning.roaming():
                 self._writing.append(self._beside.submit(_write, kept, life, flat, place))
+
+    def _small(self) -> Tensor | None:
+        made = self.picture()
+        return None if made is None else image.small(made, THUMBNAIL).cpu()[..., :3].clone()
 
     @trigger("let the network be what is in the slot, and be anchored to that")
     def recall(self) -> None:
@@ -189,6 +200,12 @@ class Slots:
 
     def _tell(self) -> None:
         self.slots = ", ".join(f"{slot} {kept.name}" for slot, kept in sorted(self._shelf.items()))
+        for slot in range(1, SLOTS + 1):
+            picture = self._shelf[slot].picture if slot in self._shelf else None
+            if picture is None:
+                self.pictures.forget(f"brain/{slot}")
+            else:
+                self.pictures.publish(f"brain/{slot}", picture.numpy())
 
     # Morph
 
@@ -228,13 +245,16 @@ class Slots:
 
 def _write(kept: Kept, life: Life, flat: Tensor, place: Path) -> str:
     """Write a set of weights; another thread's work, on a buffer that nobody writes again."""
-    brain.write(_inside(place), life.weights.named(flat), kept.told)
+    tensors = dict(life.weights.named(flat))
+    if kept.picture is not None:
+        tensors[brain.PICTURE] = kept.picture
+    brain.write(_inside(place), tensors, kept.told)
     return kept.name
 
 
 def _read(life: Life, place: Path) -> Kept:
-    told, flat = brain.opened(life, _inside(place))
-    return Kept(flat, told, place.stem)
+    told, flat, picture = brain.opened(life, _inside(place))
+    return Kept(flat, told, place.stem, picture)
 
 
 def _inside(place: Path) -> Path:
