@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -217,11 +218,30 @@ def run(options: argparse.Namespace) -> None:
         host=chosen.listen,
         port=chosen.osc,
         feedback=chosen.feedback,
-        page=chosen.page,
         allow=chosen.allow,
         token=chosen.token or "",
     ) as ear:
+        if chosen.page >= 0:  # after the ear, for what it brings takes as long as all the rest
+            from bridge.control import web
+
+            web.open_page(ear, chosen.listen, chosen.page)
+        tell_what_is_open(chosen, ear)
+        if chosen.open and ear.web:
+            webbrowser.open(ear.web.address)
         perform(chosen, ear)
+
+
+def tell_what_is_open(chosen: config.Config, ear: Any) -> None:
+    """Say it where others than this machine are let in."""
+    from bridge.control.feedback import here_only
+
+    if here_only(ear.host):
+        return
+    page = f", and the page at {ear.web.address}" if ear.web else ""
+    who = f"from {', '.join(chosen.allow)} only" if chosen.allow else "from anybody on its networks"
+    logging.getLogger("bridge").info(
+        "open to the network: OSC on %s port %d%s, %s.", chosen.listen, ear.port, page, who
+    )
 
 
 def perform(chosen: config.Config, ear: Any) -> None:

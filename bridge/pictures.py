@@ -7,10 +7,10 @@ one again. Any thread may take the newest. So a page that is slow keeps nobody w
 import math
 import time
 from collections.abc import Callable
-
-import numpy as np
+from typing import Any
 
 LARGEST = 640  # pixels of a picture's longest side
+Pixels = Any  # a NumPy array; to import NumPy for its name would keep the first heartbeat waiting
 
 
 class Pictures:
@@ -25,7 +25,7 @@ class Pictures:
         self._watched_until = -math.inf
         self._last = -math.inf
         self._number = 0
-        self._newest: dict[str, tuple[int, np.ndarray]] = {}
+        self._newest: dict[str, tuple[int, Pixels]] = {}
 
     def watch(self, seconds: float = 2.0) -> None:
         """Somebody watches, for this long from now. Any thread."""
@@ -39,12 +39,12 @@ class Pictures:
         self._last = now
         return True
 
-    def publish(self, name: str, pixels: np.ndarray) -> None:
+    def publish(self, name: str, pixels: Pixels) -> None:
         """Keep a copy of (h, w, 3 or more) uint8, blue first, as the newest of its name."""
         self._number += 1
         self._newest[name] = self._number, pixels[..., :3].copy()
 
-    def newest(self, name: str) -> tuple[int, np.ndarray] | None:
+    def newest(self, name: str) -> tuple[int, Pixels] | None:
         """The newest of a name and its number, which no other has; None where there is none."""
         return self._newest.get(name)
 

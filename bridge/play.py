@@ -25,6 +25,7 @@ from platformdirs import user_data_dir
 
 from bridge import Refusal, __version__, nets, preset, video
 from bridge.config import Config
+from bridge.control import web
 from bridge.control.ear import Ear
 from bridge.engine import Engine
 from bridge.frame import Frame
@@ -123,11 +124,12 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
                     host=config.listen,
                     port=config.osc,
                     feedback=config.feedback,
-                    page=config.page,
                     allow=config.allow,
                     token=config.token or "",
                 )
             )
+            if config.page >= 0:
+                web.open_page(ear, config.listen, config.page)
         space = ear.space if ear else AddressSpace()
         receiver = video.open_receiver(config.source, live=live, loop=config.frames is not None)
         opened.callback(receiver.close)

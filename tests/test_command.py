@@ -284,7 +284,7 @@ def test_live_a_full_disk_lets_the_show_go_on_and_is_told_at_the_end(tmp_path, c
             "open_sender",
             lambda address, **how: Full() if address == "none:" else real(address, **how),
         )
-        code = run("--osc", "0", "--frames", "12", "--out", "none:", *words)
+        code = run("--osc", "0", "--no-page", "--frames", "12", "--out", "none:", *words)
     assert code == 2
     assert len(engine_saw) >= 12
     assert len(pictures(tmp_path / "good.mkv")) >= 8
@@ -307,13 +307,17 @@ def test_a_full_disk_offline_is_exit_code_2(tmp_path, capsys):
 
 
 def test_live_it_plays_at_the_sources_pace_and_records(tmp_path):
-    assert run("--osc", "0", "--frames", "12", "--out", f"file:{tmp_path / 'a.mp4'}") == 0
+    assert (
+        run("--osc", "0", "--no-page", "--frames", "12", "--out", f"file:{tmp_path / 'a.mp4'}") == 0
+    )
     assert len(pictures(tmp_path / "a.mp4")) >= 8
 
 
 def test_live_a_take_is_recorded_from_the_start_where_that_is_asked_for(tmp_path):
     words = ["--record", tmp_path / "films", "--record-as", "mkv"]
-    assert run("--osc", "0", "--frames", "12", *words, "--set", "/system/record=on") == 0
+    assert (
+        run("--osc", "0", "--no-page", "--frames", "12", *words, "--set", "/system/record=on") == 0
+    )
     (name,) = os.listdir(tmp_path / "films")
     assert name.startswith("first-light-")
     assert len(pictures(tmp_path / "films" / name)) >= 8
@@ -332,7 +336,7 @@ class Playing:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = [sys.executable, "-m", "bridge", *SMALL, "--osc", str(self.port)]
+        command = [sys.executable, "-m", "bridge", *SMALL, "--osc", str(self.port), "--no-page"]
         self.process = subprocess.Popen(
             [*command, *map(str, words)], stderr=subprocess.PIPE, text=True,
             cwd=Path(__file__).parents[1],

@@ -197,7 +197,7 @@ def test_oscdump_hears_that_it_loads_before_torch_is_there(dump):
         sys.exit(cli.main(sys.argv[1:]))
     """
     place = f"127.0.0.1:{dump.port}"
-    command = [sys.executable, "-c", code, "run", "--osc", "0", "--feedback", place]
+    command = [sys.executable, "-c", code, "run", "--osc", "0", "--no-page", "--feedback", place]
     dump.begin(lambda: poke(dump.port))
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "torch" in done.stderr) == (2, True)
@@ -208,7 +208,17 @@ def test_oscdump_hears_that_it_loads_before_torch_is_there(dump):
 def test_oscdump_follows_a_show_from_loading_to_its_end(dump):
     place = f"127.0.0.1:{dump.port}"
     words = ["--size", "64x48", "--threads", "1", "--precision", "float32", "--frames", "12"]
-    command = [sys.executable, "-m", "bridge", *words, "--osc", "0", "--feedback", place]
+    command = [
+        sys.executable,
+        "-m",
+        "bridge",
+        *words,
+        "--osc",
+        "0",
+        "--no-page",
+        "--feedback",
+        place,
+    ]
     dump.begin(lambda: poke(dump.port))
     subprocess.run(command, capture_output=True, timeout=60, check=True, cwd=PATCH.parents[2])
     found = states(dump, until="ended")

@@ -15,7 +15,16 @@ SMALL = ["--size", "64x64", "--threads", "1", "--precision", "float32", "--feedb
 def run(tmp_path, name, *words):
     """Play live for a moment; answers the report's summary."""
     report = tmp_path / f"{name}.json"
-    live = ["run", "--osc", "0", "--frames", "12", "--brains", str(tmp_path / "brains")]
+    live = [
+        "run",
+        "--osc",
+        "0",
+        "--no-page",
+        "--frames",
+        "12",
+        "--brains",
+        str(tmp_path / "brains"),
+    ]
     assert cli.main([*live, *SMALL, "--report", str(report), *map(str, words)]) == 0
     return json.loads(report.read_text())["summary"]
 
@@ -38,7 +47,7 @@ def test_the_network_and_the_knobs_come_back_and_set_wins(tmp_path):
 
 def test_a_network_that_was_resumed_waits_while_another_is_asked_for(tmp_path):
     first = run(tmp_path, "a", "--net", "paint")
-    words = ["--osc", "0", "--brains", str(tmp_path / "brains"), "--resume"]
+    words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume"]
     words += ["--set", "/net/name=tiles"]
     instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
     with instrument.closing:
@@ -50,7 +59,7 @@ def test_a_network_that_was_resumed_waits_while_another_is_asked_for(tmp_path):
 @pytest.mark.parametrize(("words", "every"), [([], 7.0), (["--set", "/brain/autosave=9"], 9.0)])
 def test_it_goes_on_saving_as_often_as_it_did(tmp_path, words, every):
     run(tmp_path, "a", "--set", "/brain/autosave=7")
-    words = ["--osc", "0", "--brains", str(tmp_path / "brains"), "--resume", *words]
+    words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume", *words]
     instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
     with instrument.closing:
         assert instrument.space["/brain/autosave"].value == every
@@ -58,7 +67,7 @@ def test_it_goes_on_saving_as_often_as_it_did(tmp_path, words, every):
 
 def test_panic_goes_back_to_knobs_that_were_asked_for_on_top(tmp_path):
     run(tmp_path, "a", "--set", "/learn/rate=1.0")
-    words = ["--osc", "0", "--brains", str(tmp_path / "brains"), "--resume"]
+    words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume"]
     words += ["--set", "/learn/rate=0.01"]
     instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
     with instrument.closing:
@@ -69,14 +78,24 @@ def test_panic_goes_back_to_knobs_that_were_asked_for_on_top(tmp_path):
 def test_the_size_comes_back_where_none_is_asked_for(tmp_path):
     run(tmp_path, "a")
     report = tmp_path / "b.json"
-    words = ["run", "--osc", "0", "--frames", "2", "--brains", str(tmp_path / "brains"), "--resume"]
+    words = [
+        "run",
+        "--osc",
+        "0",
+        "--no-page",
+        "--frames",
+        "2",
+        "--brains",
+        str(tmp_path / "brains"),
+        "--resume",
+    ]
     assert cli.main([*words, *SMALL[2:], "--report", str(report)]) == 0
     assert json.loads(report.read_text())["summary"]["size"] == "64x64"
 
 
 def test_panic_does_not_go_back_to_knobs_that_were_resumed(tmp_path):
     run(tmp_path, "a", "--set", "/learn/rate=1.0")
-    words = ["--osc", "0", "--brains", str(tmp_path / "brains"), "--resume"]
+    words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume"]
     chosen = cli.settings(cli.run_parser().parse_args([*words, *SMALL]))
     instrument = play.assemble(chosen)
     with instrument.closing:

@@ -8,25 +8,32 @@ complete.
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from bridge import Refusal
 from bridge.control.feedback import Feedback, resolve
 from bridge.control.guard import Guard
 from bridge.control.server import OscServer
-from bridge.control.web import WebServer
 from bridge.pictures import Pictures
 from bridge.space import AddressSpace
 from bridge.stats import Stats, System
 
 
+class Served(Protocol):
+    """What an ear needs of a page server."""
+
+    @property
+    def address(self) -> str: ...
+    def changed(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class Ear:
     """An AddressSpace that hears and tells, until closed; as a context it tells why it ended.
 
-    `feedback` is where changes are told: "HOST:PORT", "HOST:PORT norm text", or "none". `page` is
-    the port of the page and OSCQuery: 0 is any free one, -1 none. `allow` and `token` are Guard's.
-    Raises Refusal for what cannot be opened or found. The loop's `clock` is needed to tell whether
-    the loop turns. `pictures` is what pages are shown.
+    `feedback` is where changes are told: "HOST:PORT", "HOST:PORT norm text", or "none".
+    `allow` and `token` are Guard's. Raises Refusal for what cannot be opened or found. The loop's
+    `clock` is needed to tell whether the loop turns. `pictures` is what pages are shown.
     """
 
     def __init__(
@@ -35,24 +42,19 @@ class Ear:
         host: str = "127.0.0.1",
         port: int = 9137,
         feedback: Sequence[str] = (),
-        page: int = -1,
         allow: Sequence[str] = (),
         token: str = "",
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.space, self.stats, self.system = AddressSpace(), Stats(), System()
-        self.pictures = Pictures()
+        self.pictures, self.guard = Pictures(), Guard(allow, token)
         self.space.hold()
-        guard = Guard(allow, token)
-        self._server = OscServer(self.space, host=host, port=port, guard=guard)
+        self._server = OscServer(self.space, host=host, port=port, guard=self.guard)
+        self.host: str = self._server.here[0]
         self.port = self._server.port
-        self.web: WebServer | None = None
+        self.web: Served | None = None
         try:
             fixed = [resolve(place, self._server.here) for place in feedback if place != "none"]
-            if page >= 0:
-                self.web = WebServer(
-                    self.space, self.pictures, guard, host=host, port=page, osc_port=self.port
-                )
         except Refusal:
             self._server.close()
             raise
@@ -63,14 +65,17 @@ class Ear:
             ("/stats", self.stats),
             ("/stats", self.space),
             ("/stats", self._server),
-            ("/stats", guard),
+            ("/stats", self.guard),
             ("/system", self.system),
             ("/system", self._feedback),
         ):
             self.space.add(group, owner)
-        if self.web:
-            self.space.add("/stats", self.web)
         self._feedback.start()
+
+    def serve(self, web: Served) -> None:
+        """Let a page server belong to this ear: told what changes, closed with it."""
+        self.web = web
+        self.space.add("/stats", web)
 
     def complete(self) -> None:
         """Every knob has its address: play what was kept, and tell every subscriber everything."""

@@ -78,7 +78,7 @@ class Feedback:
         self._space, self._send, self._pulse, self._clock = space, send, pulse, clock
         self._lock = threading.Lock()
         self._subscribers = {
-            to: Subscriber(to, wants, by_host=not _of_this_machine(to[0]), fixed=True)
+            to: Subscriber(to, wants, by_host=not here_only(to[0]), fixed=True)
             for to, wants in fixed
         }
         self._answered: dict[Any, float] = {}  # destination: when, within the last PAUSE
@@ -312,7 +312,7 @@ def resolve(told: str, here: Any) -> tuple[Any, tuple[Tree, ...]]:
             "check the name, or give its number."
         ) from problem
     to = found[0][4]
-    if _of_this_machine(here[0]) and not _of_this_machine(str(to[0])):
+    if here_only(here[0]) and not here_only(str(to[0])):
         raise Refusal(
             f"--feedback {place}: that is another machine, and --listen {here[0]} reaches only "
             "this one; start with --listen and this machine's own address."
@@ -320,6 +320,7 @@ def resolve(told: str, here: Any) -> tuple[Any, tuple[Tree, ...]]:
     return to, wants or ("plain",)
 
 
-def _of_this_machine(host: str) -> bool:
+def here_only(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
     address = ipaddress.ip_address(host.partition("%")[0])
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback

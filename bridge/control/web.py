@@ -31,8 +31,10 @@ from websockets.http11 import Request, Response
 
 from bridge import Refusal, trees
 from bridge.control import osc, oscquery
+from bridge.control.announce import Announcement, reached_at
+from bridge.control.ear import Ear
 from bridge.control.feed import Feed
-from bridge.control.feedback import WEBSOCKET, news_for, sent_by, spoken
+from bridge.control.feedback import WEBSOCKET, here_only, news_for, sent_by, spoken
 from bridge.control.guard import Guard
 from bridge.knob import Knob
 from bridge.params import Param, Reading, Value
@@ -82,6 +84,13 @@ class Client:
         return max(0.0, -self.budget / FASTEST)
 
 
+def open_page(ear: Ear, host: str, port: int) -> None:
+    """Open the page of an ear. Raises Refusal as WebServer does."""
+    ear.serve(
+        WebServer(ear.space, ear.pictures, ear.guard, host=host, port=port, osc_port=ear.port)
+    )
+
+
 class WebServer:
     """Serves the page and OSCQuery over an AddressSpace, and `pictures`, until closed.
 
@@ -109,6 +118,7 @@ class WebServer:
         self._socket = _open(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._info = oscquery.host_info(name, osc_port, self.port)
+        self._announcement: Announcement | None = None
         self._clients: set[Client] = set()
         self._connections = 0
         self._numbers = 0
@@ -118,11 +128,13 @@ class WebServer:
         self._closing = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
+        if not here_only(self._socket.getsockname()[0]):
+            self._announcement = Announcement(host, osc_port, self.port, name)
 
     @property
     def address(self) -> str:
-        """Where a browser on this machine finds the page."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        """Where a browser finds the page: one on the network, if it listens there."""
+        host = next(iter(reached_at(self._host)), "127.0.0.1")
         host = f"[{host}]" if ":" in host else host
         token = f"?token={self._guard.token}" if self._guard.token else ""
         return f"http://{host}:{self.port}/{token}"
@@ -134,6 +146,8 @@ class WebServer:
 
     def close(self) -> None:
         """Let every client go and free the port. Harmless when already closed."""
+        if self._announcement:
+            self._announcement.close()
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join(timeout=3)
