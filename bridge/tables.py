@@ -65,6 +65,14 @@ def ordered(space: AddressSpace) -> list[Knob]:
     return sorted(space, key=lambda knob: groups.index(group(knob)))
 
 
+def pages(space: AddressSpace) -> list[tuple[str, list[Knob]]]:
+    """Each group with its knobs, first those that are played, then those that are only told."""
+    return [
+        (name, sorted(knobs, key=lambda knob: knob.access == "r"))
+        for name, knobs in groupby(ordered(space), key=group)
+    ]
+
+
 def group(knob: Knob) -> str:
     """The group's address: "/learn" of "/learn/rate"."""
     return knob.address.rsplit("/", 1)[0]

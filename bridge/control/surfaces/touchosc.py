@@ -9,15 +9,13 @@ import uuid
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Literal
 
-from bridge import trees
+from bridge import tables, trees
 from bridge.control.surfaces import Place
 from bridge.knob import Knob
 from bridge.params import Trigger
 from bridge.space import AddressSpace
-from bridge.tables import group, ordered
 
 Colour = tuple[float, float, float, float]
 Property = tuple[Literal["s", "b", "i", "f", "r", "c"], str, object]
@@ -98,8 +96,8 @@ def files(space: AddressSpace, place: Place) -> dict[str, str | bytes]:
 def layout(space: AddressSpace, place: Place) -> bytes:
     """A `.tosc` file: the same knobs give the same bytes, with one zlib at least."""
     pages = [
-        _page(name, list(knobs), HUES[index % len(HUES)])
-        for index, (name, knobs) in enumerate(groupby(ordered(space), key=group))
+        _page(name, knobs, HUES[index % len(HUES)])
+        for index, (name, knobs) in enumerate(tables.pages(space))
     ]
     pager = _node(
         "PAGER",
@@ -154,14 +152,13 @@ def _header(space: AddressSpace, place: Place) -> list[str]:
 
 
 def _page(name: str, knobs: Sequence[Knob], hue: Colour) -> str:
-    """A group's page: what is played, in its order, and below it what is only told."""
-    cells = sorted(knobs, key=lambda knob: knob.access == "r")
-    columns = next(n for n in range(1, len(cells) + 1) if ROOM // -(-len(cells) // n) >= LEAST)
-    rows = -(-len(cells) // columns)
+    """A group's page, filled column by column."""
+    columns = next(n for n in range(1, len(knobs) + 1) if ROOM // -(-len(knobs) // n) >= LEAST)
+    rows = -(-len(knobs) // columns)
     height = min(ROOM // rows, MOST)
     whole = Frame(EDGE, 0, WIDTH - 2 * EDGE, height)
     children: list[str] = []
-    for index, knob in enumerate(cells):
+    for index, knob in enumerate(knobs):
         cell = whole.column(index // rows, columns, 2 * GAP)
         top = (index % rows) * height + GAP // 2
         children += _cell(knob, replace(cell, y=top, h=height - GAP), hue)
@@ -211,8 +208,7 @@ def _words(knob: Knob, frame: Frame, key: str = "", stacked: bool = False) -> li
         name, value = line, replace(frame, y=frame.y + CAPTION, h=frame.h - CAPTION)
         size, align = 22, 1
     elif knob.access == "r" or knob.kind == "text":
-        value = replace(value, h=frame.h)
-        name = replace(name, h=frame.h)
+        name, value, align = replace(name, h=frame.h), replace(value, h=frame.h), 1
     told = _osc(
         trees.address("text", knob),
         [_partial("VALUE", "STRING", "text")],
@@ -247,8 +243,9 @@ def _choice(knob: Knob, address: str, frame: Frame, hue: Colour) -> list[str]:
     ]
     values = {"x": "0", "touch": "false"}
     radio = _node("RADIO", knob.address, frame, properties, values, [sends, hears])
+    size = 16 if frame.w / count > 90 else 13
     names = [
-        _label(f"{knob.address} {name}", name, frame.column(index, count), WHITE, 16, 2)
+        _label(f"{knob.address} {name}", name, frame.column(index, count), WHITE, size, 2)
         for index, name in enumerate(knob.choices)
     ]
     return [radio, *names]
