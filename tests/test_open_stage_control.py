@@ -128,7 +128,7 @@ def test_only_what_plays_a_knob_sends(space, widgets):
 
 def test_only_a_field_of_a_knob_sends_by_its_script(space, widgets):
     for key, widget in widgets.items():
-        if "send(" in widget.get("onValue", "") and key != "header sync":
+        if "send(" in widget.get("onValue", "") and key not in ("header sync", "/system/sync"):
             knob = space[trees.split(widget["address"])[1]]
             assert widget["type"] == "input"
             assert knob.access == "rw"
@@ -178,7 +178,8 @@ def test_a_trigger_is_pressed_without_an_argument_and_without_a_release(space, w
     for knob in space:
         if knob.access == "w":
             assert widgets[knob.address]["mode"] == "momentary"
-            assert widgets[knob.address]["address"] == knob.address
+            if knob.address != "/system/sync":
+                assert widgets[knob.address]["address"] == knob.address
 
 
 def test_what_cannot_be_had_back_is_in_a_window_that_a_first_touch_opens(space, widgets):
@@ -198,7 +199,9 @@ def test_what_is_heard_for_a_field_of_a_number_keeps_its_decimals(widgets):
 def test_it_asks_for_all_three_trees_at_the_port_it_listens_on(widgets):
     asks = 'send("/system/sync", {"type": "i", "value": 5138}, "plain", "norm", "text")'
     assert asks in widgets["root"]["onCreate"]
-    assert widgets["header sync"]["onValue"] == asks
+    for key in ("header sync", "/system/sync"):
+        assert widgets[key]["onValue"] == asks
+        assert widgets[key]["bypass"]
 
 
 def test_it_asks_again_when_nothing_beats(widgets):

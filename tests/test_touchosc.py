@@ -133,6 +133,14 @@ def test_a_fader_sends_its_travel_and_follows_it(controls):
     assert (travel.value, travel.scale_min, travel.scale_max) == ("x", 0, 1)
 
 
+def test_until_it_is_told_a_control_stands_at_the_default(space, controls):
+    assert float(controls["/learn/rate"].value("x").default) == pytest.approx(
+        space["/learn/rate"].declared.to_norm(2.5e-3)
+    )
+    assert float(controls["/learn/on"].value("x").default) == 1
+    assert float(controls["/learn/rule"].value("x").default) == 4
+
+
 def test_each_step_of_a_radio_sends_the_choice_whose_name_is_on_it(space, controls):
     for knob in space:
         if knob.kind == "choice":
@@ -164,7 +172,7 @@ def test_what_is_heard_lights_the_right_step_whether_it_is_cut_or_rounded(space,
 
 def test_a_trigger_is_pressed_once_by_a_touch_without_an_argument(space, controls):
     for knob in space:
-        if knob.access == "w":
+        if knob.access == "w" and knob.address != "/system/sync":
             (message,) = controls[knob.address].messages
             assert [(t.var, t.condition) for t in message.triggers] == [("x", "RISE")]
             assert message.arguments == []
@@ -197,8 +205,10 @@ def test_above_every_page_stand_state_and_health(controls):
     assert address(controls["header /text/system/heartbeat"].messages[0]).endswith("heartbeat")
 
 
-def test_sync_asks_for_travel_and_words_at_the_port_that_the_tablet_listens_on(controls):
-    (message,) = controls["header /system/sync"].messages
+@pytest.mark.parametrize("name", ["header /system/sync", "/system/sync"])
+def test_sync_asks_for_travel_and_words_at_the_port_that_the_tablet_listens_on(name, controls):
+    (message,) = controls[name].messages
+    assert [(t.var, t.condition) for t in message.triggers] == [("x", "RISE")]
     asked = [(str(part.conversion), part.value) for part in message.arguments]
     assert address(message) == "/system/sync"
     assert asked == [("INTEGER", str(FEEDBACK)), ("STRING", "norm"), ("STRING", "text")]

@@ -22,6 +22,7 @@ ROWS = 10  # knobs below one another, before there is another column
 GAP = 1.0  # per cent of the page around a knob
 TOLD = ("/stats/state", "/stats/fps", "/stats/psnr", "/stats/latency", "/system/heartbeat")
 
+SYNC = "/system/sync"
 DARK, WORDS, QUIET, RED = "#0b0b0f", "#e6e8ee", "#9a9fac", "#d8402f"
 HUES = ("#2a8c9e", "#b8752a", "#7a64bd", "#a8486e", "#4a8c52", "#5d6c85")
 
@@ -40,7 +41,7 @@ def files(space: AddressSpace, place: Place) -> dict[str, str | bytes]:
 def session(space: AddressSpace, place: Place) -> Widget:
     """A session as Open Stage Control keeps it."""
     tabs = [
-        _tab(name, knobs, HUES[index % len(HUES)])
+        _tab(name, knobs, HUES[index % len(HUES)], place)
         for index, (name, knobs) in enumerate(tables.pages(space))
     ]
     pages = _widget("panel", "pages", expand=True, bypass=True, tabs=tabs)
@@ -79,22 +80,20 @@ def _header(space: AddressSpace, place: Place) -> Widget:
         if knob.address == "/system/heartbeat":
             told["onValue"] = "globals.heard = Date.now()"
         widgets += [name, told]
-    sync = _widget(
-        "button",
-        "header sync",
-        **_frame(100 - width, 10, width - GAP, 80),
-        label="Sync",
-        mode="momentary",
-        bypass=True,
-        onValue=_asks(place),
-    )
+    sync = _sync("header sync", _frame(100 - width, 10, width - GAP, 80), place)
     look = {"height": HEADER, "scroll": False, "bypass": True, "colorWidget": HUES[4]}
     return _widget("panel", "header", **look, widgets=[*widgets, sync])
 
 
+def _sync(key: str, frame: Widget, place: Place) -> Widget:
+    """Asks with its script: a press that names no tree would ask for the plain one only."""
+    look = {"label": "sync", "mode": "momentary", "bypass": True}
+    return _widget("button", key, **frame, **look, onValue=_asks(place))
+
+
 def _asks(place: Place) -> str:
     port = json.dumps({"type": "i", "value": place.feedback})
-    return f'send("/system/sync", {port}, "plain", "norm", "text")'
+    return f'send("{SYNC}", {port}, "plain", "norm", "text")'
 
 
 def _keeps_asking(place: Place) -> str:
@@ -110,7 +109,7 @@ setInterval(() => {{
 }}, 1000)"""
 
 
-def _tab(name: str, knobs: Sequence[Knob], hue: str) -> Widget:
+def _tab(name: str, knobs: Sequence[Knob], hue: str, place: Place) -> Widget:
     """A group's page, filled column by column."""
     columns = -(-len(knobs) // ROWS)
     rows = max(-(-len(knobs) // columns), ROWS // 2)
@@ -118,7 +117,11 @@ def _tab(name: str, knobs: Sequence[Knob], hue: str) -> Widget:
     widgets: list[Widget] = []
     for index, knob in enumerate(knobs):
         left, top = index // rows * width, index % rows * height
-        widgets += _cell(knob, left + GAP, top + GAP, width - 2 * GAP, height - 2 * GAP)
+        cell = (left + GAP, top + GAP, width - 2 * GAP, height - 2 * GAP)
+        if knob.address == SYNC:
+            widgets.append(_sync(knob.address, _frame(*cell), place))
+        else:
+            widgets += _cell(knob, *cell)
     return _widget(
         "tab",
         name,

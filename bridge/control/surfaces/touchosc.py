@@ -9,12 +9,13 @@ import uuid
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from operator import itemgetter
+from typing import Any, Literal
 
 from bridge import tables, trees
 from bridge.control.surfaces import Place
 from bridge.knob import Knob
-from bridge.params import Trigger
+from bridge.params import Param, Trigger
 from bridge.space import AddressSpace
 
 Colour = tuple[float, float, float, float]
@@ -25,7 +26,8 @@ HEADER, TABS, EDGE, GAP = 72, 48, 12, 12
 ROOM = HEIGHT - HEADER - TABS  # of a page below its tab
 LEAST, MOST = 58, 92  # height of a knob's cell: a thumb needs as much, and more looks lost
 CAPTION = 22  # height of a cell's line of words
-LINES = ("state", "fps", "psnr", "latency")  # told above every page
+TOLD = ("/stats/state", "/stats/fps", "/stats/psnr", "/stats/latency", "/system/heartbeat")
+SYNC = "/system/sync"
 
 BLACK: Colour = (0.025, 0.025, 0.035, 1)
 CLEAR: Colour = (0, 0, 0, 0)
@@ -94,9 +96,9 @@ def files(space: AddressSpace, place: Place) -> dict[str, str | bytes]:
 
 
 def layout(space: AddressSpace, place: Place) -> bytes:
-    """A `.tosc` file: the same knobs give the same bytes, with one zlib at least."""
+    """A `.tosc` file. The same knobs give the same bytes; another zlib may pack them otherwise."""
     pages = [
-        _page(name, knobs, HUES[index % len(HUES)])
+        _page(name, knobs, HUES[index % len(HUES)], place)
         for index, (name, knobs) in enumerate(tables.pages(space))
     ]
     pager = _node(
@@ -123,6 +125,7 @@ def layout(space: AddressSpace, place: Place) -> bytes:
         look,
         children=[*_header(space, place), pager],
     )
+    # Version 3 is what every TouchOSC opens; the editor of today writes 6.
     words = f"<?xml version='1.0' encoding='UTF-8'?><lexml version='3'>{root}</lexml>"
     return zlib.compress(words.encode(), 9)
 
@@ -132,26 +135,27 @@ def layout(space: AddressSpace, place: Place) -> bytes:
 
 def _header(space: AddressSpace, place: Place) -> list[str]:
     """State, pace, likeness, delay and heartbeat, and what asks for them."""
-    told = [f"/stats/{line}" for line in LINES] + ["/system/heartbeat"]
-    knobs = [space[address] for address in told if address in space]
+    knobs = [space[address] for address in TOLD if address in space]
     whole = Frame(EDGE, 8, WIDTH - 2 * EDGE - 150, HEADER - 16)
     nodes: list[str] = []
     for index, knob in enumerate(knobs):
         frame = whole.column(index, len(knobs), GAP)
         nodes += _words(knob, frame, key="header ", stacked=True)
-    if "/system/sync" in space:
-        frame = Frame(WIDTH - EDGE - 138, 8, 138, HEADER - 16)
-        asks = [
-            _partial("CONSTANT", "INTEGER", str(place.feedback)),
-            _partial("CONSTANT", "STRING", "norm"),
-            _partial("CONSTANT", "STRING", "text"),
-        ]
-        message = _osc("/system/sync", asks, condition="RISE", receive=False)
-        nodes += _button("header /system/sync", "Sync", frame, HUES[4], message)
-    return nodes
+    frame = Frame(WIDTH - EDGE - 138, 8, 138, HEADER - 16)
+    return nodes + _sync(f"header {SYNC}", frame, HUES[4], place)
 
 
-def _page(name: str, knobs: Sequence[Knob], hue: Colour) -> str:
+def _sync(key: str, frame: Frame, hue: Colour, place: Place) -> list[str]:
+    """Asks for travel and words, told at the port that the app listens on."""
+    asks = [
+        _partial("CONSTANT", "INTEGER", str(place.feedback)),
+        _partial("CONSTANT", "STRING", "norm"),
+        _partial("CONSTANT", "STRING", "text"),
+    ]
+    return _button(key, "sync", frame, hue, _osc(SYNC, asks, condition="RISE", receive=False))
+
+
+def _page(name: str, knobs: Sequence[Knob], hue: Colour, place: Place) -> str:
     """A group's page, filled column by column."""
     columns = next(n for n in range(1, len(knobs) + 1) if ROOM // -(-len(knobs) // n) >= LEAST)
     rows = -(-len(knobs) // columns)
@@ -160,8 +164,11 @@ def _page(name: str, knobs: Sequence[Knob], hue: Colour) -> str:
     children: list[str] = []
     for index, knob in enumerate(knobs):
         cell = whole.column(index // rows, columns, 2 * GAP)
-        top = (index % rows) * height + GAP // 2
-        children += _cell(knob, replace(cell, y=top, h=height - GAP), hue)
+        cell = replace(cell, y=(index % rows) * height + GAP // 2, h=height - GAP)
+        if knob.address == SYNC:
+            children += _sync(knob.address, cell, hue, place)
+        else:
+            children += _cell(knob, cell, hue)
     properties: list[Property] = [
         ("c", "color", BLACK),
         ("b", "outline", False),
@@ -187,15 +194,26 @@ def _cell(knob: Knob, frame: Frame, hue: Colour) -> list[str]:
         return words + _choice(knob, address, hand, hue)
     message = _osc(address, [_partial("VALUE", "FLOAT", "x")])
     if knob.kind == "bool":
-        return words + _button(knob.address, "", hand, hue, message, toggles=True)
+        return words + _button(knob.address, "", hand, hue, message, toggles=True, x=_start(knob))
     properties: list[Property] = [
         ("c", "color", hue),
         ("i", "orientation", 1),
         ("b", "grid", False),
         ("f", "cornerRadius", 4),
     ]
-    values = {"x": "0", "touch": "false"}
+    values = {"x": _start(knob), "touch": "false"}
     return [*words, _node("FADER", knob.address, hand, properties, values, [message])]
+
+
+def _start(knob: Knob) -> str:
+    """Where it stands until it is told: the default's travel."""
+    declared = _param(knob)
+    return f"{declared.travel(declared.default) or 0:.9g}"
+
+
+def _param(knob: Knob) -> Param[Any]:
+    assert isinstance(knob.declared, Param)
+    return knob.declared
 
 
 def _words(knob: Knob, frame: Frame, key: str = "", stacked: bool = False) -> list[str]:
@@ -241,7 +259,7 @@ def _choice(knob: Knob, address: str, frame: Frame, hue: Colour) -> list[str]:
         ("i", "orientation", 1),
         ("f", "cornerRadius", 4),
     ]
-    values = {"x": "0", "touch": "false"}
+    values = {"x": str(knob.choices.index(_param(knob).default)), "touch": "false"}
     radio = _node("RADIO", knob.address, frame, properties, values, [sends, hears])
     size = 16 if frame.w / count > 90 else 13
     names = [
@@ -275,6 +293,7 @@ def _button(
     *,
     toggles: bool = False,
     script: str = "",
+    x: str = "0",
     hidden: bool = False,
 ) -> list[str]:
     """A button and the words on it; `toggles` at the touch, else it is on while held."""
@@ -288,7 +307,7 @@ def _button(
     ]
     if script:
         properties.append(("s", "script", script.strip()))
-    values = {"x": "0", "touch": "false"}
+    values = {"x": x, "touch": "false"}
     button = _node("BUTTON", key, frame, properties, values, [message])
     return [button, _label(f"{key} word", text, frame, WHITE, 18, 2, more=unseen)]
 
@@ -340,11 +359,18 @@ def _node(
     values = values or {"touch": "false"}
     return (
         f"<node ID='{uuid.uuid5(uuid.NAMESPACE_URL, 'first-light:' + key)}' type='{kind}'>"
-        f"<properties>{''.join(_property(*one) for one in written)}</properties>"
-        f"<values>{''.join(_value(*one) for one in values.items())}</values>"
-        f"<messages>{''.join(messages)}</messages>"
-        f"<children>{''.join(children)}</children></node>"
+        + _held("properties", [_property(*one) for one in sorted(written, key=itemgetter(1))])
+        + _held("values", [_value(*one) for one in values.items()])
+        + _held("messages", messages)
+        + _held("children", children)
+        + "</node>"
     )
+
+
+def _held(tag: str, parts: Iterable[str]) -> str:
+    """What is empty is left out, as the editor leaves it out."""
+    inside = "".join(parts)
+    return f"<{tag}>{inside}</{tag}>" if inside else ""
 
 
 def _property(kind: str, key: str, value: object) -> str:
@@ -374,15 +400,15 @@ def _osc(
     send: bool = True,
     receive: bool = True,
 ) -> str:
-    """A message over the app's first connection, on x; what was received is not sent back."""
+    """A message over every connection, on x; what was received is not sent back."""
     fires = f"<trigger><var>{_quoted('x')}</var><condition>{condition}</condition></trigger>"
     return (
         f"<osc><enabled>1</enabled><send>{send:d}</send><receive>{receive:d}</receive>"
-        "<feedback>0</feedback><noDuplicates>0</noDuplicates>"
-        "<connections>00001</connections>"
-        f"<triggers>{fires if condition else ''}</triggers>"
-        f"<path>{_partial('CONSTANT', 'STRING', address)}</path>"
-        f"<arguments>{''.join(arguments)}</arguments></osc>"
+        "<feedback>0</feedback><connections>11111</connections>"
+        + _held("triggers", [fires] if condition else [])
+        + _held("path", [_partial("CONSTANT", "STRING", address)])
+        + _held("arguments", arguments)
+        + "</osc>"
     )
 
 
@@ -408,14 +434,14 @@ known from layouts that the TouchOSC editor wrote; it has not been opened in the
 
 1. Start First Light so that the tablet reaches it: `firstlight --listen` with the address of this
    computer in the network that both are in.
-2. In TouchOSC under Connections, OSC, connection 1: UDP, host that same address
+2. In TouchOSC switch one connection on, under Connections, OSC: UDP, host that same address
    (`{place.host}` where both are one machine), send port `{place.osc}`, receive port
-   `{place.feedback}`.
+   `{place.feedback}`. The layout plays over every connection that is on.
 3. Bring `first-light.tosc` onto the tablet (by mail, a cloud drive, AirDrop, or the editor's
    network transfer), open it, and press play.
-4. Touch `Sync` on the top right: faders and words go to where the knobs stand, and follow them from
+4. Touch `sync` on the top right: faders and words go to where the knobs stand, and follow them from
    then on. The number beside it goes up once a second while First Light is alive; if it stands,
-   look at the connection and touch `Sync` again.
+   look at the connection and touch `sync` again.
 5. Play. What forgets for good (`blank …`, `forget …`) takes two touches: the first shows a red
    button beside it, for four seconds.
 
