@@ -132,6 +132,7 @@ PAUSE = 5.0  # seconds before it is started again
 TAIL = 8192  # bytes of its log that the DAT shows
 REFUSED = 2  # the code it ends with when its options cannot be: starting again would not help
 CTRL_BREAK = 1  # as Windows numbers it
+BEYOND = {'float': math.inf, 'int': 2.0 ** 31, 'bool': math.inf}  # what no parameter holds
 HERE = ('127.0.0.1', 'localhost', '::1')
 
 BY_ADDRESS = {knob['address']: knob for knob in KNOBS}
@@ -233,7 +234,9 @@ def incoming(knob, given):
         return given if isinstance(given, str) else None
     if kind == 'choice':
         return given if given in knob['choices'] else None
-    if not isinstance(given, (bool, int, float)) or not math.isfinite(given):
+    if kind not in BEYOND or not isinstance(given, (bool, int, float)):
+        return None
+    if not abs(given) < BEYOND[kind]:  # no NaN either
         return None
     return {'float': float, 'int': round, 'bool': bool}[kind](given)
 
@@ -287,6 +290,7 @@ def tick(comp):
     if state['looked'] is not None and now - state['looked'] < LOOK:
         return
     state['looked'] = now
+    watch(comp, now)
     alive = state['heard'] is not None and now - state['heard'] < ALIVE
     came = alive and not state['alive']
     silent = not alive and (state['asked'] is None or now - state['asked'] >= ASK)
@@ -294,7 +298,6 @@ def tick(comp):
         sync(comp)
     state['alive'] = alive
     show(comp.par.Alive, alive)
-    watch(comp, now)
     show_log(comp)
 
 
@@ -314,7 +317,7 @@ def launch(comp, more=()):
     state = kept(comp)
     state.update(wanted=False, kill_at=None, again_at=None)
     try:
-        with open(log_path(comp), 'wb') as log:
+        with open(log_path(comp), 'ab' if more else 'wb') as log:  # why it died stays readable
             state['process'] = subprocess.Popen(
                 command(comp, more), stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, env=environment(), **unseen()
@@ -417,7 +420,7 @@ def watch(comp, now):
             process.kill()
         return
     killed = state['kill_at'] is not None and now >= state['kill_at']
-    state.update(process=None, kill_at=None)
+    state.update(process=None, kill_at=None, heard=None)  # it was this one that was heard
     ended(comp, code, killed, now)
 
 
@@ -668,7 +671,7 @@ def make_controls(comp):
 
 def code():
     """The text of the DAT `code`: the same table, and what works with it."""
-    return 'KNOBS = [\n' + ''.join(f'    {knob!r},\n' for knob in KNOBS) + ']\n' + CODE
+    return 'KNOBS = [\n' + ''.join(f'    {knob!a},\n' for knob in KNOBS) + ']\n' + CODE
 
 
 def make_pictures(comp):
