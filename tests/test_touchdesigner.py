@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import types
 
 import pytest
@@ -111,13 +112,14 @@ class Stage:
 
 
 @pytest.fixture
-def stage():
+def stage(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # for logs
     return Stage()
 
 
 @pytest.fixture
-def running():
-    stage = Stage().silent()
+def running(stage):
+    stage.silent()
     stage.par.Start.pulse()
     stage.beat()
     stage.sent.clear()
@@ -320,6 +322,21 @@ def test_feedback_moves_the_parameter_and_sends_nothing_back(stage):
     assert stage.par.Learnratefader.eval() == pytest.approx(5 / 6)
     assert stage.par.Netname.eval() == "ghost"
     assert stage.par.Learnon.eval() is False
+
+
+def test_what_comes_back_a_hair_off_moves_nothing(stage):
+    stage.par.Learnmomentum.val = 0.9999
+    stage.frame()
+    fader = stage.par.Learnmomentumfader.eval()
+    stage.hear("/learn/momentum", 0.9998999834060669)
+    assert stage.par.Learnmomentum.eval() == 0.9999
+    assert stage.par.Learnmomentumfader.eval() == fader
+
+
+def test_a_counter_that_is_large_still_counts(stage):
+    stage.hear("/stats/frames", 90_000_000)
+    stage.hear("/stats/frames", 90_000_001)
+    assert stage.par.Statsframes.eval() == 90_000_001
 
 
 def test_a_move_after_feedback_is_sent(stage):

@@ -222,9 +222,9 @@ def told(comp, address, args):
         return
     if address == HEARTBEAT:
         kept(comp)['heard'] = time.monotonic()
-    move(comp, knob['name'], value)
+    stands = move(comp, knob['name'], value)
     if knob['fader']:
-        move(comp, knob['fader'], to_norm(knob, value))
+        move(comp, knob['fader'], to_norm(knob, stands))
 
 
 def incoming(knob, given):
@@ -242,12 +242,24 @@ def incoming(knob, given):
 
 
 def move(comp, name, value):
-    """Move a parameter so that it is not sent. One that an expression or a CHOP drives stays."""
+    """Move a parameter so that it is not sent. One that an expression or a CHOP drives stays.
+
+    Answers where it stands: a number that was sent comes back a hair off, in 32 bits, and a hair
+    moves nothing.
+    """
     par = getattr(comp.par, name)
-    if par.mode == ParMode.CONSTANT:
-        if par.eval() != value:
-            par.val = value
-        kept(comp)['known'][name] = par.eval()
+    if par.mode != ParMode.CONSTANT:
+        return value
+    if not same(par.eval(), value):
+        par.val = value
+    kept(comp)['known'][name] = par.eval()
+    return par.eval()
+
+
+def same(one, other):
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-7)
+    return one == other
 
 
 def settle(comp):
@@ -604,7 +616,8 @@ def make_knob(page, knob):
 
 def make(page, style, name, label, text):
     par = getattr(page, 'append' + style)(name, label=label)[0]
-    par.help = text
+    if hasattr(par, 'help'):  # builds before 2022 have none
+        par.help = text
     return par
 
 

@@ -60,10 +60,10 @@ and please tell us.
    goes on, and all parameters move to where First Light stands. What goes wrong stands in `Status`
    and in the DAT `log`. First Light needs its own Python, not TouchDesigner's: if the command is
    not found, write its full path into `Command`.
-4. Play: a page for each group, a parameter for each knob; hover over one to read what it does.
-   `Rate Fader` is the fader with the right travel, `Rate` the same in units, to type. Expressions,
-   binds and CHOP exports work, and what First Light tells does not move what they drive. `Sync`
-   asks where First Light stands; `Send All` makes it what the parameters say.
+4. Play: a page for each group, a parameter for each knob; with Alt held, the pointer over one
+   shows what it does. `Rate Fader` is the fader with the right travel, `Rate` the same in units,
+   to type. Expressions, binds and CHOP exports work, and what First Light tells does not move what
+   they drive. `Sync` asks where First Light stands; `Send All` makes it what the parameters say.
 5. To keep it as one file, right-click the component, `Save Component .tox`: all is in it.
 
 `Blank`, `Forget` and what else cannot be undone ask first; the box holds TouchDesigner up while it
