@@ -152,6 +152,11 @@ def test_a_number_has_its_range_and_its_default(stage):
     assert par.eval() == 512
 
 
+def test_a_fader_begins_where_its_knob_does(stage):
+    travel = SPACE["/learn/rate"].declared.to_norm(0.0025)
+    assert (stage.par.Learnratefader.default, stage.par.Learnratefader.val) == (travel, travel)
+
+
 def test_a_choice_has_a_menu_and_a_bool_a_toggle_and_a_trigger_a_pulse(stage):
     assert stage.par.Netname.menuNames == list(SPACE["/net/name"].declared.choices)
     assert stage.par.Learnon.style == "Toggle"
@@ -355,6 +360,15 @@ def test_the_way_back_to_a_value_of_before_is_sent(stage):
     assert stage.frame() == [("/see/gray", 0.25), ("/see/gray", 0.25)]
 
 
+def test_the_way_back_to_what_was_told_is_sent(stage):
+    stage.hear("/see/gray", 0.5)
+    stage.frame()
+    for value in (0.25, 0.5):
+        stage.par.Seegray.val = value
+        stage.frame()
+    assert stage.sent == [("/see/gray", 0.25), ("/see/gray", 0.5)]
+
+
 def test_feedback_beyond_the_range_is_clamped_and_not_sent_back(stage):
     stage.hear("/see/gray", 7.0)
     stage.frame()
@@ -371,6 +385,7 @@ def test_feedback_beyond_the_range_is_clamped_and_not_sent_back(stage):
         ("/learn/rate", ("fast",)),
         ("/learn/rate", (float("nan"),)),
         ("/learn/rate", (float("inf"),)),
+        ("/learn/rate", (float("-inf"),)),
         ("/learn/rate", (None,)),
         ("/learn/rate", (b"blob",)),
         ("/learn/steps", ("1",)),
@@ -732,6 +747,16 @@ def test_what_comes_in_is_sent_and_what_is_received_goes_out(stage):
     sources = [connector.source for connector in comp.op("chosen").inputConnectors[:2]]
     assert sources == [comp.op("from_first_light"), comp.op("from_first_light_ndi")]
     assert comp.op("out1").inputConnectors[0].source is comp.op("chosen")
+
+
+@pytest.mark.parametrize(
+    ("transport", "local", "ndi"),
+    [("spoutsyphon", True, False), ("ndi", False, True), ("options", False, False)],
+)
+def test_only_the_chosen_transport_sends(stage, transport, local, ndi):
+    stage.par.Transport.val = transport
+    assert stage.comp.op("to_first_light").par.active.eval() == local
+    assert stage.comp.op("to_first_light_ndi").par.active.eval() == ndi
 
 
 def test_senders_have_the_names_that_the_parameters_say(stage):
