@@ -723,6 +723,13 @@ def test_built_again_the_process_runs_on_and_can_be_stopped(running):
     assert process.asked == 1
 
 
+def test_built_again_by_an_update_that_remembers_more_the_process_is_known(running):
+    del running.comp.op("code").module.kept(running.comp)["again_at"]
+    running.rebuild()
+    running.par.Stop.pulse()
+    assert running.process.asked == 1
+
+
 # Builds that differ
 
 

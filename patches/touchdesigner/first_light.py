@@ -147,7 +147,10 @@ def kept(comp):
     """What is remembered of one component, by its id, which neither rebuild nor rename changes."""
     new = {'known': {}, 'heard': None, 'alive': False, 'asked': None, 'looked': None, 'log': '',
            'process': None, 'wanted': False, 'kill_at': None, 'again_at': None}
-    return vars(KEPT).setdefault(f'of_{comp.id}', new)
+    state = vars(KEPT).setdefault(f'of_{comp.id}', {})
+    for name in new.keys() - state.keys():  # an update of the component may remember more
+        state[name] = new[name]
+    return state
 
 
 # From here to First Light
