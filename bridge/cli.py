@@ -23,8 +23,9 @@ COMMANDS = {
     "params": "list every knob and reading, with its OSC address",
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
     "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
-    "bench": "measure this machine: speed, live, learn, memory, survive, knobs, swing, looks",
+    "bench": "measure this machine: speed, live, control, learn, memory, survive, knobs …",
 }
+BENCHES = "speed live control learn memory survive knobs swing looks".split()
 EXAMPLES = """examples:
   firstlight --frames 900 --out file:first-light.mp4
   firstlight --in file:clip.mp4 --out stills:frames --size 320x192
@@ -152,13 +153,14 @@ def patch_parser() -> argparse.ArgumentParser:
 def bench_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="firstlight bench", description=COMMANDS["bench"])
     what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
-pictures. learn: dB from blank, bursts. memory: what is kept of one clip while another plays, and \
-what that costs. survive: every fader thrown to its ends, and back. knobs: what each does. swing: \
-points of oscillation, found or measured. looks: contact sheets"
+pictures. control: the same beside floods of OSC and open pages. learn: dB from blank, bursts. \
+memory: what is kept of one clip while another plays, and what that costs. survive: every fader \
+thrown to its ends, and back. knobs: what each does. swing: points of oscillation, found or \
+measured. looks: contact sheets"
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("speed", "live", "learn", "memory", "survive", "knobs", "swing", "looks"),
+        choices=BENCHES,
         default="speed",
         help=what,
     )

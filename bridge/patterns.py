@@ -1,94 +1,120 @@
-"""OSC 1.0 address patterns, matched in linear time.
+"""OSC 1.0 address patterns, matched against every address at once.
 
 `?` is any one character, `*` any run of them, `[a-z]` and `[!a-z]` a class, `{one,two}` one of
-several words; none crosses a `/`. The set of positions that a pattern can have reached is the
-bits of one integer, so that no input makes it back-track (a regular expression made of 14
-stars held a whole process for four seconds). Reference: the OSC 1.0 specification.
+several words; none crosses a `/`. All addresses stand in one text, and the places in it that a
+pattern can have reached are the bits of one integer: a character moves them all by one. So a
+pattern costs its own length and not the number of knobs, and no input makes it back-track (a
+regular expression of 14 stars held a process for four seconds). References: the OSC 1.0
+specification; Navarro and Raffinot, "Flexible Pattern Matching in Strings", 2002 (bit-parallelism).
 """
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 
 LONGEST = 96  # characters of a pattern; the longest address here has 20
+END = "\n"  # of an address; none has it inside
 
-# A token moves the reachable positions (bit i: the first i characters are matched) along a segment.
-Token = Callable[[str, int], int]
-
-
-def compile(pattern: str) -> Callable[[str], bool] | None:
-    """A matcher for `pattern`, or None if it is not a pattern at all (or is malformed)."""
-    if not any(c in pattern for c in "?*[{") or len(pattern) > LONGEST:
-        return None
-    if not pattern.isascii():  # as addresses are; beyond it one class can hold a million characters
-        return None
-    try:
-        segments = [list(_tokens(part)) for part in pattern.split("/")]
-    except ValueError:
-        return None
-
-    def matches(address: str) -> bool:
-        parts = address.split("/")
-        return len(parts) == len(segments) and all(map(_matches, segments, parts))
-
-    return matches
+# A token moves the reachable places (bit i: what comes next is character i of the text).
+Token = Callable[[int], int]
 
 
-def _matches(tokens: list[Token], text: str) -> bool:
-    reached = reduce(lambda bits, token: token(text, bits) if bits else 0, tokens, 1)
-    return bool(reached >> len(text) & 1)
+def is_pattern(address: str) -> bool:
+    return any(c in address for c in "?*[{")
 
 
-def _tokens(part: str) -> Iterator[Token]:
-    at = 0
-    while at < len(part):
-        sign, at = part[at], at + 1
-        if sign == "*":
-            yield _any_run
-        elif sign == "?":
-            yield _one(bool)
-        elif sign == "[":
-            end = part.index("]", at)
-            yield _one(_char_class(part[at:end]))
-            at = end + 1
-        elif sign == "{":
-            end = part.index("}", at)
-            yield _words(part[at:end].split(","))
-            at = end + 1
-        else:
-            yield _words([sign])
+class Addresses:
+    """A list of addresses, asked which of them a pattern names."""
 
-
-def _any_run(text: str, reached: int) -> int:
-    lowest = reached & -reached
-    return (1 << len(text) + 1) - lowest
-
-
-def _one(accepts: Callable[[str], object]) -> Token:
-    def step(text: str, reached: int) -> int:
-        return sum(2 << i for i, c in enumerate(text) if reached >> i & 1 and accepts(c))
-
-    return step
-
-
-def _words(words: list[str]) -> Token:
-    def step(text: str, reached: int) -> int:
-        starts = [i for i in range(len(text) + 1) if reached >> i & 1]
-        ends = {i + len(w) for w in words for i in starts if text.startswith(w, i)}
-        return sum(1 << i for i in ends)
-
-    return step
-
-
-def _char_class(body: str) -> Callable[[str], bool]:
-    negated = body.startswith("!")
-    body = body[negated:]
-    accepted: set[str] = set()
-    at = 0
-    while at < len(body):
-        if body[at + 1 : at + 2] == "-" and at + 2 < len(body):
-            accepted.update(map(chr, range(ord(body[at]), ord(body[at + 2]) + 1)))
-            at += 3
-        else:
-            accepted.add(body[at])
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self.addresses = list(addresses)
+        self._places: defaultdict[str, int] = defaultdict(int)  # of each character
+        self._ends: dict[int, str] = {}  # place: the address that ends there
+        self._starts = 0
+        at = 0
+        for address in self.addresses:
+            self._starts |= 1 << at
+            for character in address:
+                self._places[character] |= 1 << at
+                at += 1
+            self._ends[at] = address
             at += 1
-    return lambda c: (c in accepted) != negated
+        self._end = sum(1 << end for end in self._ends)
+        # Where the next 1, 2, 4 … characters are inside one segment.
+        inside = (1 << at) - 1 & ~self._end & ~self._places["/"]
+        self._runs = [(1, inside)]
+        while inside:
+            length = self._runs[-1][0]
+            inside &= inside >> length
+            self._runs.append((2 * length, inside))
+
+    def match(self, pattern: str) -> list[str]:
+        """The addresses that a pattern names, in their order; none where it is no pattern, or is
+        malformed."""
+        if not is_pattern(pattern) or len(pattern) > LONGEST or not pattern.isascii():
+            return []
+        try:
+            tokens = list(self._tokens(pattern))
+        except ValueError:
+            return []
+        reached = reduce(lambda places, token: token(places), tokens, self._starts) & self._end
+        return [address for place, address in self._ends.items() if reached >> place & 1]
+
+    def _tokens(self, pattern: str) -> Iterator[Token]:
+        first, *parts = pattern.split("/")
+        yield from self._segment(first)
+        for part in parts:
+            yield self._word("/")
+            yield from self._segment(part)
+
+    def _segment(self, part: str) -> Iterator[Token]:
+        at = 0
+        while at < len(part):
+            sign, at = part[at], at + 1
+            if sign == "*":
+                yield self._any_run
+            elif sign == "?":
+                yield self._one(self._runs[0][1])
+            elif sign == "[":
+                end = part.index("]", at)
+                yield self._one(self._class(part[at:end]))
+                at = end + 1
+            elif sign == "{":
+                end = part.index("}", at)
+                yield self._words(part[at:end].split(","))
+                at = end + 1
+            else:
+                yield self._word(sign)
+
+    def _any_run(self, reached: int) -> int:
+        for length, inside in self._runs:  # 1, then 2, then 4 …: all distances
+            reached |= (reached & inside) << length
+        return reached
+
+    def _one(self, accepted: int) -> Token:
+        return lambda reached: (reached & accepted) << 1
+
+    def _word(self, word: str) -> Token:
+        masks = [self._places.get(character, 0) for character in word]
+        return lambda reached: reduce(lambda places, mask: (places & mask) << 1, masks, reached)
+
+    def _words(self, words: list[str]) -> Token:
+        each = [self._word(word) for word in dict.fromkeys(words)]
+        return lambda reached: reduce(lambda found, word: found | word(reached), each, 0)
+
+    def _class(self, body: str) -> int:
+        """Where a character of a class stands; like everything else it is no `/`."""
+        inside = self._runs[0][1]
+        negated = body.startswith("!")
+        body = body[negated:]
+        found, at = 0, 0
+        while at < len(body):
+            if body[at + 1 : at + 2] == "-" and at + 2 < len(body):
+                first, last = ord(body[at]), ord(body[at + 2])
+                wide = (mask for c, mask in self._places.items() if first <= ord(c) <= last)
+                found |= reduce(int.__or__, wide, 0)
+                at += 3
+            else:
+                found |= self._places.get(body[at], 0)
+                at += 1
+        return inside & ~found if negated else inside & found

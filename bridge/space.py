@@ -14,10 +14,11 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from bridge import patterns, trees
+from bridge import trees
 from bridge.held import Held
 from bridge.knob import Clock, Knob
 from bridge.params import Declared, Param, Reading, Refused, Trigger, Value, finite
+from bridge.patterns import Addresses
 from bridge.trees import Tree
 
 log = logging.getLogger("bridge.osc")
@@ -89,6 +90,7 @@ class AddressSpace:
         self._sent: deque[Sent] = deque(maxlen=MOST_SENT)
         self._glides: dict[Knob, _Glide] = {}
         self._said: set[tuple[str, str]] = set()
+        self._addresses: Addresses | None = None  # once somebody asks with a pattern
         self._find = lru_cache(512)(self._search)
 
     # Declaring and finding
@@ -107,6 +109,7 @@ class AddressSpace:
             knob = Knob(address, name, owner, declared, self._clock)
             self._knobs[address] = knob
             owner.__dict__.setdefault("__knobs__", {})[name] = knob
+        self._addresses = None
         self._find.cache_clear()
 
     def __getitem__(self, address: str) -> Knob:
@@ -124,8 +127,9 @@ class AddressSpace:
         return (knob,) if knob else self._find(pattern)
 
     def _search(self, pattern: str) -> tuple[Knob, ...]:
-        matches = patterns.compile(pattern)
-        return tuple(k for k in self if matches(k.address)) if matches else ()
+        if self._addresses is None:
+            self._addresses = Addresses(list(self._knobs))
+        return tuple(self._knobs[address] for address in self._addresses.match(pattern))
 
     # Setting: any thread
 
@@ -137,13 +141,16 @@ class AddressSpace:
         one hand from another; `changes` tells who sent what.
         """
         tree, knobs = self._named(address)
-        at_once = [knob for knob in knobs if _at_once(knob)]
-        with self._lock:
-            holding = self._held is not None
-            if self._held is not None and not (knobs and len(at_once) == len(knobs)):
-                self._held.keep(address, arguments, sender)
-        now = at_once if holding else knobs
-        return self._deliver(address, tree, now, arguments, sender, known=holding)
+        if self._held is not None:
+            at_once = [knob for knob in knobs if _at_once(knob)]
+            with self._lock:
+                holding = self._held is not None
+                if self._held is not None and not (knobs and len(at_once) == len(knobs)):
+                    self._held.keep(address, arguments, sender)
+            if holding:
+                knobs = tuple(at_once)
+            return self._deliver(address, tree, knobs, arguments, sender, known=holding)
+        return self._deliver(address, tree, knobs, arguments, sender, known=False)
 
     def _named(self, address: str) -> tuple[Tree, tuple[Knob, ...]]:
         """What an address names, by way of the aliases: knobs, and the tree it names them in."""

@@ -15,9 +15,10 @@ TREES: tuple[Tree, ...] = ("plain", "norm", "text")
 
 def split(address: str) -> tuple[Tree, str]:
     """The tree that an address belongs to, and the plain address of its knob."""
-    for tree in TREES[1:]:
-        if address.startswith(f"/{tree}/"):
-            return tree, address[len(tree) + 1 :]
+    if address.startswith("/norm/"):
+        return "norm", address[5:]
+    if address.startswith("/text/"):
+        return "text", address[5:]
     return "plain", address
 
 

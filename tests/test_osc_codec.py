@@ -12,7 +12,15 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 from bridge.control import osc
-from bridge.control.osc import Message, bundles, decode, encode
+from bridge.control.osc import (
+    MOST_ELEMENTS,
+    MOST_PATTERNS,
+    Message,
+    bundles,
+    decode,
+    encode,
+    messages,
+)
 
 calm = settings(deadline=None)  # others may be using this processor
 
@@ -228,13 +236,20 @@ def test_a_bundle_nested_too_deep_loses_only_itself():
     assert addresses(bundle(message("/a"), deep, message("/c"))) == ["/a", "/c"]
 
 
-def test_a_datagram_gives_no_more_than_512_messages():
+def test_a_datagram_gives_no_more_than_so_many_messages():
     packet = decode(bundle(*[message("/a")] * 600))
-    assert (len(packet.messages), len(packet.malformed)) == (512, 1)
+    assert (len(packet.messages), len(packet.malformed)) == (MOST_ELEMENTS, 1)
+
+
+def test_a_datagram_gives_no_more_than_so_many_patterns():
+    packet = decode(bundle(*[message("/*"), message("/a")] * 20))
+    addresses = [message.address for message in packet.messages]
+    assert (addresses.count("/*"), addresses.count("/a")) == (MOST_PATTERNS, 20)
+    assert "8 address patterns" in packet.malformed[0]
 
 
 def test_the_reasons_of_one_datagram_are_bounded():
-    assert len(decode(bundle(*[b"\0\0\0\0"] * 8000)).malformed) <= 513
+    assert len(decode(bundle(*[b"\0\0\0\0"] * 8000)).malformed) <= MOST_ELEMENTS + 1
 
 
 # No bytes hurt
@@ -359,3 +374,8 @@ def test_a_bundle_tells_a_bool_as_a_number_which_pure_data_reads():
 
 def test_no_pairs_make_no_datagram():
     assert list(bundles([])) == []
+
+
+def test_messages_are_one_datagram_each_and_leave_out_what_is_no_number():
+    sent = list(messages([("/a", 0.5), ("/b", math.nan), ("/on", True), ("/name", "x")]))
+    assert [decode(one).messages[0].arguments for one in sent] == [[0.5], [1], ["x"]]

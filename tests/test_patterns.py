@@ -7,12 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.dispatcher import Dispatcher
 
-from bridge import patterns
+from bridge.patterns import LONGEST, Addresses, is_pattern
 
 
 def names(pattern: str, address: str) -> bool:
-    matches = patterns.compile(pattern)
-    return matches is not None and matches(address)
+    """Whether it does, and as surely between two others."""
+    alone = Addresses([address]).match(pattern)
+    among = Addresses(["/x", address, "/learn/y", "/"]).match(pattern)
+    assert (address in among) == (alone == [address])
+    return alone == [address]
 
 
 @pytest.mark.parametrize(
@@ -77,19 +80,29 @@ def test_a_pattern_does_not_name(pattern, address):
     "pattern", ["/learn/[a-z", "/learn/{rate", "/learn/{on/off}", "/learn/[a/b]", "/learn/*[{", ""]
 )
 def test_a_malformed_pattern_names_nothing(pattern):
-    assert patterns.compile(pattern) is None
+    assert Addresses(["/learn/rate", "/learn/on", ""]).match(pattern) == []
 
 
 def test_a_plain_address_is_not_a_pattern():
-    assert patterns.compile("/learn/rate") is None
+    assert not is_pattern("/learn/rate")
+    assert Addresses(["/learn/rate"]).match("/learn/rate") == []
 
 
 def test_a_pattern_longer_than_any_address_is_refused():
-    assert patterns.compile("/" + "*" * patterns.LONGEST) is None
+    assert Addresses(["/a"]).match("/" + "*" * (LONGEST - 1)) == ["/a"]
+    assert Addresses(["/a"]).match("/" + "*" * LONGEST) == []
 
 
 def test_a_pattern_that_is_not_ascii_is_refused():
-    assert patterns.compile("/[ -\U0010ffff]") is None
+    assert Addresses(["/a"]).match("/[ -\U0010ffff]") == []
+
+
+def test_what_is_named_comes_in_its_order():
+    assert Addresses(["/b", "/c/d", "/a"]).match("/*") == ["/b", "/a"]
+
+
+def test_of_no_addresses_none_is_named():
+    assert Addresses([]).match("/*") == []
 
 
 @pytest.mark.parametrize(
@@ -126,4 +139,5 @@ def test_random_patterns_agree_with_python_oscs_dispatcher():
         theirs = {handler.args[0] for handler in dispatcher.handlers_for_address(pattern)}
         # python-osc lets [!a] be a "/"; with as many slashes as the address has, it cannot
         theirs = {a for a in theirs if a.count("/") == pattern.count("/")}
-        assert {a for a in ADDRESSES if a == pattern or names(pattern, a)} == theirs, pattern
+        ours = Addresses(ADDRESSES).match(pattern) or [a for a in ADDRESSES if a == pattern]
+        assert set(ours) == theirs, pattern

@@ -60,7 +60,8 @@ def main(options: argparse.Namespace) -> None:
                 net=name,
                 size=options.size or "640x384",
                 frames=options.frames or 600,
-                osc=_free_port(),
+                osc=free_port(),
+                page=-1,
                 seed=1,
             )
             table.add_row(*_played(config, moving))
@@ -119,7 +120,7 @@ def _hand(space: AddressSpace, port: int) -> Iterator[None]:
         thread.join()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

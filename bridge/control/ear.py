@@ -22,6 +22,8 @@ from bridge.stats import Stats, System
 class Served(Protocol):
     """What an ear needs of a page server."""
 
+    port: int
+
     @property
     def address(self) -> str: ...
     def changed(self) -> None: ...

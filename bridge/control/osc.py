@@ -12,14 +12,18 @@ import contextlib
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from bridge.patterns import is_pattern
+
 DEEPEST = 4  # bundles inside each other; real senders use one
-MOST_ELEMENTS = 512  # of one datagram; a whole surface is about a hundred
+MOST_ELEMENTS = 256  # of one datagram; a whole surface is about a hundred
+MOST_PATTERNS = 8  # addresses of one datagram that are patterns: each may name every knob
 MOST_ARGUMENTS = (
     64  # python-osc copies the rest of the message for each: 16,000 take a tenth of a second
 )
@@ -66,9 +70,14 @@ def decode(datagram: bytes) -> Packet:
     of its bundle. Floats may be NaN or infinite: it is the knob that refuses them.
     """
     packet = Packet()
+    patterns = 0
     for element in _elements(datagram, packet.malformed):
         try:
-            packet.messages.append(_message(element))
+            message = _message(element)
+            patterns += is_pattern(message.address)
+            if patterns > MOST_PATTERNS:
+                raise _Malformed(f"more than {MOST_PATTERNS} address patterns in one datagram")
+            packet.messages.append(message)
         except _Malformed as problem:
             packet.malformed.append(str(problem))
     return packet
@@ -121,9 +130,7 @@ def _message(element: bytes) -> Message:
     address, at = _string(element, 0)
     if not address.startswith(b"/") or len(address) > LONGEST_ADDRESS:
         raise _Malformed(f"an address that is not / and up to {LONGEST_ADDRESS - 1} characters")
-    name = address.decode("latin-1")
-    if not (name.isascii() and name.isprintable()):  # it reaches a terminal through the log
-        raise _Malformed("an address that is not printable ASCII")
+    name = _name(address)
     if at == len(element):
         return Message(name, [])  # older senders leave out the type tags when nothing follows
     begin = at
@@ -135,6 +142,14 @@ def _message(element: bytes) -> Message:
     if plain != tags:
         element = element[:begin] + plain + element[begin + len(plain) :]
     return Message(name, OscMessage(element).params)
+
+
+@lru_cache(1024)  # a hand plays few addresses, again and again
+def _name(address: bytes) -> str:
+    name = address.decode("latin-1")
+    if not (name.isascii() and name.isprintable()):  # it reaches a terminal through the log
+        raise _Malformed("an address that is not printable ASCII")
+    return name
 
 
 def _check_arguments(element: bytes, tags: bytes, at: int) -> None:
