@@ -25,7 +25,7 @@ COMMANDS = {
     "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
     "bench": "measure this machine: speed, live, control, learn, memory, survive, knobs …",
 }
-BENCHES = "speed live control learn memory survive knobs swing looks".split()
+BENCHES = ("speed", "live", "control", "learn", "memory", "survive", "knobs", "swing", "looks")
 EXAMPLES = """examples:
   firstlight --frames 900 --out file:first-light.mp4
   firstlight --in file:clip.mp4 --out stills:frames --size 320x192

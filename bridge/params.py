@@ -30,6 +30,8 @@ class Declared(Generic[T]):
 
     def __init__(self, default: T, *, unit: str = "", doc: str) -> None:
         self.default = default
+        # "float", "int", "bool", "choice" or "text"
+        self.kind = {bool: "bool", int: "int", float: "float"}.get(type(default), "text")
         self.unit = unit
         self.doc = doc
         self.name = ""
@@ -54,11 +56,6 @@ class Declared(Generic[T]):
             knob = values.get("__knobs__", {}).get(self.name)
             if knob is not None:
                 knob.clock.stamp(knob)
-
-    @property
-    def kind(self) -> str:
-        """ "float", "int", "bool", "choice" or "text"."""
-        return {bool: "bool", int: "int", float: "float"}.get(type(self.default), "text")
 
 
 class Reading(Declared[T]):
@@ -102,6 +99,7 @@ class Param(Declared[T]):
         super().__init__(default, unit=unit, doc=doc)
         self.min, self.max, self.taper, self.floor = min, max, taper, floor
         self.choices = tuple(choices)
+        self.kind = "choice" if choices else self.kind
         self.suggests = suggests
         self.slew = slew
         self.active = active
@@ -113,10 +111,6 @@ class Param(Declared[T]):
             raise TypeError(f"a {taper} taper needs a floor above 0 and below its span ({doc})")
         if self.clipped(default) != default:
             raise TypeError(f"the default {default} is outside its own range ({doc})")
-
-    @property
-    def kind(self) -> str:
-        return "choice" if self.choices else super().kind
 
     def coerce(self, given: object) -> T:
         """`given` as this knob's kind, not yet clipped. Raises Refused, saying what it takes."""

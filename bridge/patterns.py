@@ -8,19 +8,21 @@ regular expression of 14 stars held a process for four seconds). References: the
 specification; Navarro and Raffinot, "Flexible Pattern Matching in Strings", 2002 (bit-parallelism).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 
 LONGEST = 96  # characters of a pattern; the longest address here has 20
-END = "\n"  # of an address; none has it inside
-
 # A token moves the reachable places (bit i: what comes next is character i of the text).
 Token = Callable[[int], int]
 
 
+SIGNS = re.compile(r"[?*\[{]")
+
+
 def is_pattern(address: str) -> bool:
-    return any(c in address for c in "?*[{")
+    return SIGNS.search(address) is not None
 
 
 class Addresses:

@@ -74,9 +74,10 @@ def decode(datagram: bytes) -> Packet:
     for element in _elements(datagram, packet.malformed):
         try:
             message = _message(element)
-            patterns += is_pattern(message.address)
-            if patterns > MOST_PATTERNS:
-                raise _Malformed(f"more than {MOST_PATTERNS} address patterns in one datagram")
+            if is_pattern(message.address):
+                patterns += 1
+                if patterns > MOST_PATTERNS:
+                    raise _Malformed(f"more than {MOST_PATTERNS} address patterns in one datagram")
             packet.messages.append(message)
         except _Malformed as problem:
             packet.malformed.append(str(problem))
