@@ -1,7 +1,8 @@
 """What is fixed when the program starts, and the TOML file that may say it.
 
 The command line's options are these same keys and win over the file. `[knobs]` in the file sets
-knobs by address: `"/learn/rate" = 0.001`.
+knobs by address: `"/learn/rate" = 0.001`. `[aliases]` gives addresses of other programs the meaning
+of ours: `"/composition/dashboard/link1" = "/norm/learn/rate"`.
 """
 
 import dataclasses
@@ -44,6 +45,7 @@ class Config:
     record: str | None = None
     record_as: str = "mp4"
     preset: list[str] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
     knobs: dict[str, Any] = field(default_factory=dict)
     sets: dict[str, Any] = field(default_factory=dict)  # --set: after the presets, and in no file
 
@@ -97,6 +99,10 @@ def read(path: str) -> Config:
         if not address.startswith("/"):  # the usual slip: a setting written below the table's head
             hint = 'an address looks like "/learn/rate"; settings stand above [knobs].'
             raise Refusal(f"--config {path}: {address} is no address of a knob; {hint}")
+    for foreign, ours in table.get("aliases", {}).items():
+        if not (foreign.startswith("/") and isinstance(ours, str) and ours.startswith("/")):
+            hint = 'write both addresses, "/fader/1" = "/norm/learn/rate"; settings stand above.'
+            raise Refusal(f"--config {path}: {foreign} = {ours!r} is no alias; {hint}")
     return Config(**{KEYS[key]: value for key, value in table.items()})
 
 

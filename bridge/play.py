@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from platformdirs import user_data_dir
 
-from bridge import Refusal, __version__, nets, preset, video
+from bridge import Refusal, __version__, nets, preset, trees, video
 from bridge.config import Config
 from bridge.control import web
 from bridge.control.ear import Ear
@@ -164,6 +164,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             engine.troubles.append(lambda: learner.slots.trouble)
             saver = Autosave(learner, brains, space.preset)
             space.add("/brain", saver)
+            alias(space, config.aliases)
             _set(space, config.knobs, "[knobs]")
             safe = space.preset()  # not what is resumed: that may be what panic is pressed for
             if state:
@@ -350,6 +351,23 @@ def _set(space: AddressSpace, knobs: dict[str, Any], where: str) -> None:
             raise Refusal(f"{where} {address}: there is no such knob; {hint}") from None
         except Refused as problem:
             raise Refusal(f"{where} {address}={value}: it {problem}.") from problem
+
+
+def alias(space: AddressSpace, aliases: dict[str, str]) -> None:
+    """Give foreign addresses the meaning of ours, in any tree. Raises Refusal where ours is no knob
+    that can be played, or the foreign one would hide a knob."""
+    for foreign, ours in aliases.items():
+        tree, plain = trees.split(ours)
+        if plain not in space:
+            hint = space.nearest(plain)
+            raise Refusal(f"[aliases] {foreign}: there is no knob {ours}; {hint}")
+        if space[plain].access == "r" or tree == "text" or not trees.has(tree, space[plain]):
+            hint = "choose a knob at its plain address, or a number under /norm."
+            raise Refusal(f"[aliases] {foreign}: {ours} takes no value; {hint}")
+        if trees.split(foreign)[1] in space:
+            hint = "leave that line out, or another fader could no longer reach it."
+            raise Refusal(f"[aliases] {foreign}: that is an address of First Light's own; {hint}")
+    space.aliases = aliases
 
 
 def _facts(config: Config, learner: Learner, settled: Settled) -> dict[str, Any]:

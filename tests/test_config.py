@@ -25,6 +25,19 @@ def test_knobs_are_set_by_address(tmp_path):
     assert chosen.knobs == {"/learn/rate": 0.001}
 
 
+def test_an_alias_gives_a_foreign_address_the_meaning_of_ours(tmp_path):
+    chosen = config.read(written(tmp_path, '[aliases]\n"/fader/1" = "/norm/learn/rate"\n'))
+    assert chosen.aliases == {"/fader/1": "/norm/learn/rate"}
+
+
+@pytest.mark.parametrize(
+    "line", ['"fader" = "/learn/rate"', '"/fader" = "learn/rate"', '"/fader" = 3', "lines = 3"]
+)
+def test_an_alias_without_both_addresses_is_told_what_to_write(tmp_path, line):
+    with pytest.raises(Refusal, match=r"is no alias; write both addresses"):
+        config.read(written(tmp_path, f"[aliases]\n{line}\n"))
+
+
 def test_an_unknown_key_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(Refusal, match="did you mean lines"):
         config.read(written(tmp_path, "line = 3\n"))
@@ -40,6 +53,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path):
         ("out = 3", "out takes a list"),
         ("out = [3]", "out takes a list"),
         ("knobs = 3", "knobs takes a table"),
+        ("aliases = 3", "aliases takes a table"),
         ('preset = "default"', "preset takes a list of texts"),
     ],
 )
