@@ -36,7 +36,7 @@ needs_pd = pytest.mark.skipif(
 class Learner:
     on = Param(False, doc="learn at all")
     rule = Param("sgd", choices=("sgd", "adam"), doc="update rule")
-    rate = Param(0.01, min=0.0, max=1.0, doc="step")
+    rate = Param(0.01, min=0.0, max=1.0, taper="log", floor=1e-4, doc="step")
     momentum = Param(0.9, min=0.0, max=1.0, doc="kept direction")
     trust = Param(0.02, min=0.0, max=1.0, doc="longest step")
     steps = Param(1, min=0, max=16, doc="steps a frame")
@@ -45,7 +45,7 @@ class Learner:
     def __init__(self) -> None:
         self.blanks = 0
 
-    @trigger("start afresh")
+    @trigger("start afresh", asks=True)
     def blank(self) -> None:
         self.blanks += 1
 
@@ -246,15 +246,19 @@ def states(dump: Dump, until: str) -> list[str]:
 
 @pytest.fixture
 def driven(hand, server, tmp_path):
-    """Open the shipped patch and a second one that plays `messages` to it; returns its console."""
+    """Open the shipped patch and a second one that plays `messages` to it, and `later` ones;
+    `hasty`: its three seconds pass in twenty milliseconds. Returns its console."""
 
-    def drive(*messages: str) -> str:
+    def drive(*messages: str, later: str = "fl-nothing bang", hasty: bool = False) -> str:
         connect = f"fl-connection connect 127.0.0.1 {server.port}"
         lines = ["fl-connection disconnect", connect, *messages]
         sent = " ".join(f"\\; {line}" for line in lines)
-        driver = tmp_path / "driver.pd"
-        driver.write_text(DRIVER.format(sent=sent))
-        command = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", "-open", PATCH]
+        driver, patch = tmp_path / "driver.pd", PATCH
+        driver.write_text(DRIVER.format(sent=sent, later=later))
+        if hasty:
+            patch = tmp_path / "hasty.pd"
+            patch.write_text(PATCH.read_text("utf-8").replace("delay 3000", "delay 20"), "utf-8")
+        command = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", "-open", patch]
         done = subprocess.run(
             [*command, "-open", driver], capture_output=True, text=True, timeout=60, check=True
         )
@@ -276,6 +280,20 @@ DRIVER = r"""#N canvas 0 0 450 300 12;
 #X obj 200 110 print steps;
 #X obj 200 140 r fl-heartbeat;
 #X obj 200 170 print heartbeat;
+#X obj 200 200 r fl-norm-learn-rate-show;
+#X obj 200 230 print slider;
+#X obj 200 260 r fl-learn-rule-show;
+#X obj 200 290 print rule;
+#X obj 200 320 r fl-learn-loss-is;
+#X obj 200 350 print loss;
+#X obj 20 110 delay 200;
+#X msg 20 140 \; {later};
+#X obj 300 320 r fl-nothing;
+#X connect 1 0 17 0;
+#X connect 17 0 18 0;
+#X connect 11 0 12 0;
+#X connect 13 0 14 0;
+#X connect 15 0 16 0;
 #X connect 0 0 1 0;
 #X connect 1 0 2 0;
 #X connect 1 0 3 0;
@@ -326,10 +344,69 @@ def test_the_pure_data_patch_shows_the_heartbeat(driven, feedback):
 
 
 @needs_pd
+def test_the_slider_of_a_number_that_was_typed_follows_it(driven, feedback):
+    feedback.start()
+    assert "slider: set 0.75" in driven("fl-rate 0.1")
+
+
+@needs_pd
+def test_the_number_beside_a_slider_follows_it(driven, feedback, learner):
+    feedback.start()
+    assert "rate: set 0.1" in driven("fl-norm-learn-rate 0.75")
+    assert learner.rate == pytest.approx(0.1)
+
+
+@needs_pd
+@pytest.mark.parametrize("sent", ["sgd", "symbol sgd", "0"])
+def test_the_pure_data_patch_plays_a_choice_by_name_and_by_index(driven, space, learner, sent):
+    learner.rule = "adam"
+    driven(f"fl-learn-rule {sent}")
+    space.apply(0.0)
+    assert learner.rule == "sgd"
+
+
+@needs_pd
+def test_the_pure_data_patch_shows_a_choice_and_a_reading(driven):
+    console = driven()
+    assert "rule: set sgd" in console
+    assert "loss: 0.25" in console
+
+
+@needs_pd
+@pytest.mark.parametrize(
+    ("played", "blanks"),
+    [
+        (["fl-learn-blank-press bang"], 0),
+        (["fl-learn-blank-arm 1", "fl-learn-blank-press bang"], 1),
+        (["fl-learn-blank-arm 1", "fl-learn-blank-arm 0", "fl-learn-blank-press bang"], 0),
+        (["fl-learn-blank-arm 1", *["fl-learn-blank-press bang"] * 2], 1),
+    ],
+)
+def test_what_cannot_be_had_back_is_pressed_only_when_armed(driven, space, learner, played, blanks):
+    driven(*played)
+    space.apply(0.0)
+    assert learner.blanks == blanks
+
+
+@needs_pd
+@pytest.mark.parametrize(("hasty", "blanks"), [(False, 1), (True, 0)])
+def test_what_was_armed_is_disarmed_after_a_while(driven, space, learner, hasty, blanks):
+    driven("fl-learn-blank-arm 1", later="fl-learn-blank-press bang", hasty=hasty)
+    space.apply(0.0)
+    assert learner.blanks == blanks
+
+
+@needs_pd
+def test_after_a_silence_the_pure_data_patch_asks_again(driven, server):
+    driven(hasty=True)
+    assert server.messages > 3  # the question, the test's own mark, and the question again
+
+
+@needs_pd
 def test_the_pure_data_patch_opens_and_plays_without_complaint(driven, feedback):
     feedback.start()
     console = driven("fl-rate 0.25", "fl-sync bang").splitlines()
     assert [line for line in console if line.split(":")[0] not in CONSOLE] == []
 
 
-CONSOLE = {"rate", "steps", "heartbeat"}
+CONSOLE = {"rate", "steps", "heartbeat", "slider", "rule", "loss"}

@@ -140,10 +140,10 @@ def _button(canvas: Canvas, knob: Knob, y: int) -> None:
     if not (isinstance(knob.declared, Trigger) and knob.declared.asks):
         canvas.put(CONTROL, y, _bang(_name(knob)))
         return
-    arm = f"\\$0-arm{_name(knob)[2:]} \\$0-armed{_name(knob)[2:]}"
+    arm = f"{_name(knob)}-arm {_name(knob)}-armed"
     canvas.put(CONTROL, y, f"obj tgl 16 0 {arm} empty 17 7 {LOOK} 0 1")
     canvas.put(CONTROL + 22, y, _text("arm, then", 10))
-    canvas.put(CONTROL + 92, y, _bang(f"\\$0-press{_name(knob)[2:]}"))
+    canvas.put(CONTROL + 92, y, _bang(f"{_name(knob)}-press"))
 
 
 def _bang(send: str) -> str:
@@ -219,17 +219,17 @@ def _wire_press(canvas: Canvas, knob: Knob, y: int) -> None:
 def _wire_arm(canvas: Canvas, knob: Knob, y: int) -> None:
     """The button gets through while the switch is on: for three seconds, or until it is pressed."""
     name = _name(knob)
-    pressed = canvas.put(270, y, f"obj r \\$0-press{name[2:]}")
+    pressed = canvas.put(270, y, f"obj r {name}-press")
     gate = canvas.put(270, y + LINE, "obj spigot")
     both = canvas.put(270, y + 2 * LINE, "obj t b b")
     canvas.chain(pressed, gate, both, canvas.put(270, y + 3 * LINE, f"obj s {name}"))
-    arm = canvas.put(520, y, f"obj r \\$0-arm{name[2:]}")
+    arm = canvas.put(520, y, f"obj r {name}-arm")
     wait = canvas.put(600, y + LINE, f"obj delay {ARMED}")
     canvas.cord(arm, gate, inlet=1)
     on = canvas.put(520, y + LINE, "obj sel 1")
     disarm = canvas.put(520, y + 2 * LINE, "msg 0")
     canvas.chain(arm, on, wait, disarm)
-    canvas.chain(disarm, canvas.put(520, y + 3 * LINE, f"obj s \\$0-armed{name[2:]}"))
+    canvas.chain(disarm, canvas.put(520, y + 3 * LINE, f"obj s {name}-armed"))
     canvas.cord(both, disarm, outlet=1)
 
 
@@ -271,7 +271,7 @@ def _connection() -> Canvas:
     canvas.cord(socket, state)
     asks = canvas.put(20, 164, "obj sel 1")
     canvas.chain(state, asks, canvas.put(20, 188, "obj s fl-system-sync"))
-    canvas.cord(state, canvas.put(220, 164, "obj s \\$0-connected"), outlet=1)
+    canvas.cord(state, canvas.put(220, 164, "obj s fl-connected"), outlet=1)
 
     begin = canvas.put(520, 20, "obj loadbang")
     beat = canvas.put(620, 20, "obj r fl-system-heartbeat-is")
@@ -339,7 +339,7 @@ def _patch(space: AddressSpace, place: Place) -> str:
     send = canvas.put(110, 66, "obj s fl-connection")
     canvas.chain(begin, connect, send)
     canvas.chain(leave, send)
-    canvas.put(500, 42, f"obj tgl 16 0 empty \\$0-connected empty 17 7 {LOOK} 0 1")
+    canvas.put(500, 42, f"obj tgl 16 0 empty fl-connected empty 17 7 {LOOK} 0 1")
     canvas.put(522, 42, _text("connected; heartbeat below tells that it lives", 60))
     x = LABEL
     for address in TOLD:
