@@ -61,7 +61,8 @@ def area(words: list[str]) -> tuple[int, int, int, int]:
     elif rest[0] in ("tgl", "bng"):
         width = height = int(rest[1])
     elif kind == "text":
-        lines = textwrap.wrap(" ".join(rest[:-2]).rstrip(",").replace("\\", ""), int(rest[-1]))
+        text = " ".join(rest[:-2]).rstrip(",").replace(" \\,", ",")
+        lines = textwrap.wrap(text, int(rest[-1]))
         width = LETTER * max(map(len, lines)) + 4
         height = HEIGHT + 13 * (len(lines) - 1)
     return left, top, left + width, top + height
@@ -102,6 +103,12 @@ def test_the_first_window_shows_all_it_has_on_a_laptop(patch):
     first = windows(patch)[0]
     assert max(bottom for _, (*_, bottom) in first.boxes) <= first.size[1] <= 760
     assert first.size[0] <= 1240
+
+
+def test_no_comment_shows_a_backslash_or_breaks_in_the_middle(patch):
+    comments = [box for window in windows(patch) for box, _ in window.boxes if box[:5] == "text "]
+    assert any(r" \, " in comment for comment in comments)
+    assert not [comment for comment in comments if re.search(r"\S\\,|\\;", comment)]
 
 
 def test_each_cord_goes_from_a_box_to_a_box(patch):

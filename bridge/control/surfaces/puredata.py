@@ -90,6 +90,10 @@ def _escaped(text: str) -> str:
 
 
 def _text(text: str, width: int) -> str:
+    """A comment. Pd shows the backslash of a comma that touches a word, and begins a new line after
+    a semicolon: so a comma stands alone (Pd draws it where it belongs), and a dash for the other.
+    """
+    text = text.replace(";", " –").replace(",", " ,")
     return f"text {_escaped(text)}, f {width}"
 
 
