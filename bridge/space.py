@@ -26,6 +26,7 @@ log = logging.getLogger("bridge.osc")
 MOST_PRESSES = 256  # triggers between two frames; a held-down macro sends tens, a flood thousands
 MOST_SENT = 1024  # values remembered with their senders; one beyond it is told what it sent
 MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
+MOST_UNKNOWN = 20  # of them, addresses that are not here: Resolume can send 1500 of its own
 
 
 @dataclass(slots=True)
@@ -191,7 +192,8 @@ class AddressSpace:
         if not knobs and not known:
             with self._lock:
                 self.unknown += 1
-            self._say_once(address, "is not an address here; `firstlight params` lists them")
+            if self.unknown <= MOST_UNKNOWN:
+                self._say_once(address, "is not an address here; `firstlight params` lists them")
             return False
         taken = [self._line_up(tree, knob, arguments, sender) for knob in knobs]
         return all(taken)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.held import MOST_HELD
 from bridge.params import LONGEST_TEXT, Param, Reading, Refused, trigger
-from bridge.space import MOST_PRESSES, MOST_SAID, MOST_SENT, AddressSpace
+from bridge.space import MOST_PRESSES, MOST_SAID, MOST_SENT, MOST_UNKNOWN, AddressSpace
 
 calm = settings(deadline=None)  # others may be using this processor
 
@@ -158,8 +158,16 @@ def test_a_complaint_is_logged_once_and_counted_always(space, caplog):
 def test_a_flood_of_different_complaints_does_not_fill_the_log(space, caplog):
     caplog.set_level(logging.WARNING)
     for number in range(MOST_SAID + 50):
-        space.set(f"/nowhere/{number}", [1])
-    assert (len(caplog.records), space.unknown) == (MOST_SAID, MOST_SAID + 50)
+        space.set("/learn/rate", [f"{number}"])
+    assert (len(caplog.records), space.refused) == (MOST_SAID, MOST_SAID + 50)
+
+
+def test_a_program_that_sends_all_it_has_leaves_room_for_other_complaints(space, caplog):
+    caplog.set_level(logging.WARNING)
+    for number in range(1500):
+        space.set(f"/composition/layers/{number}", [1])
+    space.set("/learn/rate", ["fast"])
+    assert (len(caplog.records), space.unknown) == (MOST_UNKNOWN + 1, 1500)
 
 
 @calm

@@ -257,11 +257,13 @@ def test_a_slot_has_the_picture_that_the_network_made_when_it_was_saved():
     assert shown(one, 4) is None
 
 
-def test_a_large_picture_is_kept_small():
-    one = learner(size=(320, 192))
+def test_a_large_picture_is_kept_small(tmp_path):
+    one = learner("tiles", size=(320, 192), folder=tmp_path)
     play(one)
     save(one, 1)
+    again = learner("tiles", size=(320, 192), folder=tmp_path)
     assert shown(one, 1).shape == (96, 160, 3)
+    assert (shown(again, 1) == shown(one, 1)).all()
 
 
 def test_its_picture_is_there_again_at_the_next_start(tmp_path):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from bridge import Refusal
@@ -128,7 +129,10 @@ class Slots:
 
     def _small(self) -> Tensor | None:
         made = self.picture()
-        return None if made is None else image.small(made, THUMBNAIL).cpu()[..., :3].clone()
+        if made is None:
+            return None
+        small = image.small(made, THUMBNAIL)[..., :3].cpu()
+        return small.clone(memory_format=torch.contiguous_format)  # a file takes no other
 
     @trigger("let the network be what is in the slot, and be anchored to that")
     def recall(self) -> None:
