@@ -18,10 +18,9 @@ import torch
 
 from bridge import Refusal
 from bridge.frame import Frame
-from bridge.learn import image
 from bridge.learn.learner import Learner
 from bridge.params import trigger
-from bridge.pictures import LARGEST, Pictures
+from bridge.pictures import Pictures
 from bridge.space import AddressSpace
 from bridge.stats import Stats, System
 from bridge.video import Receiver, Sender
@@ -35,7 +34,8 @@ GREY = 128  # what the network looks at before the first frame
 
 
 class Engine:
-    """Plays `receiver` through `learner` to `senders` under the knobs in `space`."""
+    """Plays `receiver` through `learner` to `senders` under the knobs in `space`, and publishes
+    what is `seen` and `made` to `pictures`."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Engine:
         self.learner, self.receiver, self.senders = learner, receiver, list(senders)
         self.space, self.live, self.clock = space, live, clock
         self.stats, self.system = stats or Stats(), system or System()
-        self.pictures = pictures or Pictures()
+        self.pictures = pictures or Pictures(clock)
         self.rows: list[tuple[float, float, float]] | None = None  # dB, loss, ms of each frame
         self.stopping = False
         self.afterwards: list[Callable[[float], None]] = []  # done when a turn's pictures have left
@@ -61,6 +61,7 @@ class Engine:
             lambda: learner.running.trouble
         ]  # besides in and out
         self.picture: Frame | None = None  # the last that left
+        self._seen_anew = False  # whether what was last looked at has not been published
         self._sent: collections.deque[float] = collections.deque(maxlen=1000)
         self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)
         self._last_frame = self._last_sent = -math.inf
@@ -119,10 +120,9 @@ class Engine:
             return False
         elif self.live:
             self._fill_in()
-            if self.picture is not None and self.pictures.due():
-                self._show_made()
         for act in self.afterwards:
             act(now)
+        self._show()
         self._publish()
         return True
 
@@ -132,10 +132,8 @@ class Engine:
         stats, learner = self.stats, self.learner
         x = learner.see(frame, now)
         self._send(learner.look(x), frame.time)
+        self._seen_anew = True
         done = learner.learn(self._due(frame))
-        if self.pictures.due():
-            self._show("seen", image.quantise(x, learner.life.net.patch))
-            self._show_made()
         self._last_frame = self.clock()
         self._stepped.append((self._last_frame, done))
         stats.busy = (time.perf_counter() - begun) * 1e3
@@ -151,14 +149,6 @@ class Engine:
         self._deliver(self.picture)
         if self.live:
             self.stats.latency = (self.clock() - seen) * 1e3
-
-    def _show_made(self) -> None:
-        assert self.picture is not None
-        self._show("made", torch.as_tensor(self.picture.pixels))
-
-    def _show(self, name: str, picture: torch.Tensor) -> None:
-        """To whoever watches, when all that matters is done."""
-        self.pictures.publish(name, image.small(picture, LARGEST).cpu().numpy())
 
     def _deliver(self, picture: Frame) -> None:
         for sender in self.senders:
@@ -183,6 +173,7 @@ class Engine:
             width, height = self.learner.size
             grey = Frame(np.full((height, width, 4), GREY, np.uint8), "bgra", now)
             self._send(self.learner.look(self.learner.see(grey, now)), now)
+            self._seen_anew = True
             self.stats.state = "waiting"
             return
         dreamt = self.learner.dream(now) if self.system.lost == "dream" else None
@@ -193,6 +184,19 @@ class Engine:
             self._send(dreamt, now)
             self._last_sent = now  # the time it took is the next one's, or they come too slowly
             self.stats.state = "dreaming"
+
+    def _show(self) -> None:
+        """Publish what is seen and made, where somebody watches: last, so that nothing waits for
+        it. What is seen is made small where it is."""
+        now, pictures = self.clock(), self.pictures
+        if self.picture is None or not pictures.due(now):
+            return
+        pictures.publish("made", self.picture.pixels, now)
+        seen = self.learner.seen() if self._seen_anew else None
+        if seen is not None:
+            step = pictures.step(seen)
+            pictures.publish("seen", seen[::step, ::step].cpu().numpy(), now)
+            self._seen_anew = False
 
     def _patience(self) -> float:
         """Seconds to wait for a frame: in a dream, until the next picture of it is to be made."""

@@ -34,6 +34,7 @@ from bridge.learn.autosave import Autosave
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.params import Refused
+from bridge.pictures import Pictures
 from bridge.space import AddressSpace
 from bridge.video.takes import Takes
 
@@ -148,15 +149,16 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         with tuning.roaming():
             heard: dict[str, Any] = {}
             if ear:
-                heard = {"stats": ear.stats, "system": ear.system, "pictures": ear.pictures}
-            engine = Engine(learner, receiver, [], space, live=live, **heard)
+                heard = {"stats": ear.stats, "system": ear.system}
+            pictures = ear.web.pictures if ear and ear.web else Pictures()
+            learner.slots.pictures = pictures
+            engine = Engine(learner, receiver, [], space, live=live, pictures=pictures, **heard)
             rate = receiver.status().rate or 30.0
             takes = Takes(config.record or ".", config.record_as, rate=rate)
             opened.callback(takes.close)
             space.add("/stats", takes)
             space.add("/system", takes.button)
             learner.slots.folder = brains
-            learner.slots.pictures = engine.pictures
             for life in learner.running.lives.values():
                 learner.slots.fill(life)
             learner.slots.turn_to(learner.life)

@@ -9,7 +9,7 @@ from fakes.stage import frame
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from bridge import Refusal
+from bridge import Refusal, nets
 from bridge.learn import brain
 from bridge.learn.learner import Learner
 
@@ -149,3 +149,91 @@ def test_a_brain_whose_seed_is_none_is_refused_and_changes_nothing(tmp_path, see
     with pytest.raises(Refusal, match="what it grew from"):
         brain.load(other.life, str(place))
     assert other.weights.hash() == before
+
+
+def pictured(tmp_path, picture):
+    """A learner, and a brain of it that holds this picture."""
+    one, place = taught(), tmp_path / "b.safetensors"
+    brain.write(place, one.weights.state() | {brain.PICTURE: picture}, brain.describe(one.life))
+    return one, place
+
+
+@pytest.mark.parametrize("shape", [(160, 160, 3), (1, 1, 3), (90, 160, 3)])
+def test_a_brain_may_show_what_it_makes(tmp_path, shape):
+    picture = torch.randint(0, 256, shape, dtype=torch.uint8)
+    one, place = pictured(tmp_path, picture)
+    _, flat, shown = brain.opened(one.life, place)
+    assert torch.equal(shown, picture)
+    assert torch.equal(flat, one.weights.flat)
+
+
+def test_a_brain_without_a_picture_opens_as_before(tmp_path):
+    one = taught()
+    brain.save(one.life, str(tmp_path / "b.safetensors"))
+    _, flat, shown = brain.opened(one.life, tmp_path / "b.safetensors")
+    assert shown is None
+    assert torch.equal(flat, one.weights.flat)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        torch.zeros(161, 8, 3, dtype=torch.uint8), torch.zeros(8, 4000, 3, dtype=torch.uint8),
+        torch.zeros(8, 8, 4, dtype=torch.uint8), torch.zeros(8, 24, dtype=torch.uint8),
+        torch.zeros(0, 8, 3, dtype=torch.uint8), torch.zeros(8, 0, 3, dtype=torch.uint8),
+        torch.zeros(8, 8, 3), torch.zeros(8, 8, 3, dtype=torch.int8), torch.zeros(()),
+        torch.zeros(1, 8, 8, 3, dtype=torch.uint8),
+    ],
+    ids=lambda picture: f"{list(picture.shape)} {picture.dtype}",
+)  # fmt: skip
+def test_a_picture_that_is_none_of_ours_is_left_out_and_the_brain_opens(tmp_path, picture):
+    one, place = pictured(tmp_path, picture)
+    _, flat, shown = brain.opened(one.life, place)
+    assert shown is None
+    assert torch.equal(flat, one.weights.flat)
+
+
+def test_what_is_left_out_is_not_even_read(tmp_path, monkeypatch):
+    _, place = pictured(tmp_path, torch.zeros(8, 4000, 3, dtype=torch.uint8))
+    touched = []
+
+    class Noting:
+        def __init__(self, *arguments):
+            self.file = safe_open(*arguments)
+
+        def __enter__(self):
+            self.file.__enter__()
+            return self
+
+        def __exit__(self, *problem):
+            return self.file.__exit__(*problem)
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def get_tensor(self, name):
+            touched.append(name)
+            return self.file.get_tensor(name)
+
+    monkeypatch.setattr(brain, "safe_open", Noting)
+    assert list(brain.read(place)[1]) == touched
+    assert brain.PICTURE not in touched
+
+
+def test_a_brain_with_a_picture_opens_with_brain(tmp_path):
+    one, place = pictured(tmp_path, torch.zeros(8, 8, 3, dtype=torch.uint8))
+    other = learner(seed=9)
+    brain.load(other.life, str(place))
+    assert torch.equal(other.weights.flat, one.weights.flat)
+
+
+def test_a_brain_with_something_else_in_it_is_refused(tmp_path):
+    one, place = taught(), tmp_path / "b.safetensors"
+    brain.write(place, one.weights.state() | {"more": torch.zeros(3)}, brain.describe(one.life))
+    with pytest.raises(Refusal, match="this is a paint"):
+        brain.load(one.life, str(place))
+
+
+@pytest.mark.parametrize("name", nets.NAMES)
+def test_no_weight_is_called_as_the_picture_is(name):
+    assert brain.PICTURE not in learner(name).weights.names

@@ -12,6 +12,7 @@ from bridge.engine import AGAIN, LOST, Engine
 from bridge.frame import Frame
 from bridge.learn import image
 from bridge.learn.learner import Learner
+from bridge.pictures import Pictures
 from bridge.space import AddressSpace
 
 
@@ -33,7 +34,9 @@ def engine(reel, *, net="tiles", size=(64, 48), live=True, clock=None, walls=1):
     learner = Learner(net, size, seed=1)
     space = AddressSpace()
     senders = [Wall() for _ in range(walls)]
-    return Engine(learner, reel, senders, space, live=live, clock=clock or Clock())
+    clock = clock or Clock()
+    pictures = Pictures(clock)
+    return Engine(learner, reel, senders, space, live=live, clock=clock, pictures=pictures)
 
 
 def frames(count):
@@ -393,43 +396,145 @@ def test_of_two_troubles_at_once_each_is_told(caplog):
     assert caplog.text.count("the disk is full") == 1
 
 
-# What pages are shown
+# Pictures for whoever watches
 
 
-def watched(count):
-    one = engine(Reel(frames(count)))
-    one.pictures.watch(60.0)
+def watched(reel, **options):
+    """An engine whose every picture is watched."""
+    one = engine(reel, **options)
+    one.pictures.watch(1000.0)
     one.pictures.every = 0.0
     return one
 
 
-def test_whoever_watches_is_shown_what_is_seen_and_what_left():
-    one = watched(3)
-    one.run(3)
-    _, made = one.pictures.newest("made")
-    _, seen = one.pictures.newest("seen")
-    assert (made == one.senders[0].pictures[-1][..., :3]).all()
-    assert abs(seen.astype(int) - picture(seed=2)[..., :3]).max() <= 1
+def shown(one, name):
+    newest = one.pictures.newest(name)
+    return None if newest is None else newest[1]
 
 
-def test_what_is_seen_is_shown_as_it_was_treated():
-    one = watched(1)
-    one.learner.sight.gray = 1.0
-    one.run(1)
-    _, seen = one.pictures.newest("seen")
-    assert np.ptp(seen.astype(int), axis=-1).max() <= 1
+def test_who_watches_is_shown_the_picture_that_left():
+    one = watched(Reel(frames(3)), net="paint")
+    for _ in range(3):
+        one.turn()
+        assert np.array_equal(shown(one, "made"), one.senders[0].pictures[-1][..., :3])
 
 
-def test_nothing_is_shown_while_nobody_watches():
+def test_who_watches_is_shown_the_frame_itself_while_sight_rests():
+    one = watched(Reel(frames(3)))
+    for number in range(3):
+        one.turn()
+        assert np.array_equal(shown(one, "seen"), picture(seed=number)[..., :3])
+
+
+def test_what_is_seen_is_shown_as_sight_treats_it():
+    one = watched(Reel(frames(1)))
+    one.learner.sight.gray = one.learner.sight.invert = 1.0
+    one.turn()
+    x = one.learner.see(frame())
+    assert np.array_equal(shown(one, "seen"), image.quantise(x, 8).numpy()[..., :3])
+    assert not np.array_equal(shown(one, "seen"), picture()[..., :3])
+
+
+def test_what_is_seen_is_shown_without_the_noise_that_it_is_spoilt_with():
+    one = watched(Reel(frames(1)), net="paint")
+    one.learner.denoising.noise = one.learner.denoising.mask = 0.5
+    one.turn()
+    assert np.array_equal(shown(one, "seen"), picture()[..., :3])
+
+
+def test_nothing_is_published_while_nobody_watches():
     one = engine(Reel(frames(3)))
     one.run(3)
-    assert one.pictures.newest("made") is None
+    assert one.pictures.names() == []
 
 
-def test_a_picture_that_stands_is_shown_to_who_comes_later():
-    one = engine(Reel([*frames(1), None, None]))
+def test_no_more_is_published_than_is_due():
+    clock = Clock()
+    one = watched(Reel([frame(seed=number) for number in range(60)]), clock=clock)
+    one.pictures.every = 0.1
+    seen = set()
+    for _ in range(60):
+        one.turn()
+        seen.add(one.pictures.newest("seen")[0])
+        clock.wait(1 / 60)
+    assert len(seen) == 10
+
+
+def test_it_is_shown_after_the_picture_has_left_and_was_learnt_from():
+    one, events = watched(Reel(frames(1))), []
+    send, learn, publish = one.senders[0].send, one.learner.learn, one.pictures.publish
+    one.senders[0].send = lambda made: (events.append("sent"), send(made))
+    one.learner.learn = lambda until: (events.append("learnt"), learn(until))[1]
+    one.pictures.publish = lambda name, *rest: (events.append(name), publish(name, *rest))
     one.turn()
-    one.pictures.watch(60.0)
+    assert events == ["sent", "learnt", "made", "seen"]
+
+
+def test_before_the_first_frame_grey_is_seen():
+    one = watched(Reel([None, None]))
     one.turn()
-    _, made = one.pictures.newest("made")
-    assert (made == one.senders[0].pictures[0][..., :3]).all()
+    assert np.array_equal(shown(one, "seen"), np.full((48, 64, 3), 128))
+    assert np.array_equal(shown(one, "made"), one.senders[0].pictures[0][..., :3])
+
+
+@pytest.mark.parametrize("lost", ["hold", "dream"])
+def test_while_the_source_is_lost_what_was_seen_stays_and_what_is_made_goes_on(lost):
+    clock = Clock()
+    reel = Reel([frame(), lambda: clock.wait(LOST), *[lambda: clock.wait(AGAIN)] * 9, None])
+    one = watched(reel, net="paint", clock=clock)
+    one.system.lost = lost
+    one.turn()
+    seen, made = one.pictures.newest("seen"), []
+    for _ in range(10):
+        one.turn()
+        made.append(one.pictures.newest("made")[0])
+        assert np.array_equal(shown(one, "made"), one.senders[0].pictures[-1][..., :3])
+    assert one.stats.state == {"hold": "holding", "dream": "dreaming"}[lost]
+    assert one.pictures.newest("seen") == seen
+    assert made == sorted(set(made))
+
+
+def test_before_there_is_a_picture_none_is_shown():
+    one = watched(Reel([None, frame()]), live=False)
+    one.turn()
+    assert one.pictures.names() == []
+    one.turn()
+    assert one.pictures.names() == ["made", "seen"]
+
+
+def test_who_begins_to_watch_while_the_picture_holds_is_shown_what_was_last_seen():
+    clock = Clock()
+    one = engine(Reel([frame(), *[lambda: clock.wait(LOST)] * 2, None]), clock=clock)
+    one.turn(), one.turn()
+    one.pictures.watch()
+    one.turn()
+    assert np.array_equal(shown(one, "seen"), picture()[..., :3])
+
+
+def test_what_was_last_seen_is_shown_though_another_network_lives_by_now():
+    clock = Clock()
+    one = engine(Reel([frame(), lambda: clock.wait(LOST), None]), net="through", clock=clock)
+    one.turn()
+    one.system.lost, one.learner.running.name = "dream", "tiles"
+    one.pictures.watch()
+    one.turn()
+    assert one.learner.life.name == "tiles"
+    assert np.array_equal(shown(one, "seen"), picture()[..., :3])
+    assert one.stats.faults == 0
+
+
+def test_a_large_picture_is_shown_small_and_what_is_seen_made_small_where_it_is():
+    one, given = watched(Reel([frame(1280, 704)]), net="through", size=(1280, 704)), {}
+    publish = one.pictures.publish
+    one.pictures.publish = lambda *a: (given.update({a[0]: a[1].shape}), publish(*a))
+    one.turn()
+    assert given["seen"] == (352, 640, 3)
+    assert np.array_equal(shown(one, "seen"), picture(1280, 704)[::2, ::2, :3])
+    assert np.array_equal(shown(one, "made"), shown(one, "seen"))
+
+
+def test_who_watches_changes_nothing():
+    one, twin = watched(Reel(frames(5)), net="paint"), engine(Reel(frames(5)), net="paint")
+    one.run(5), twin.run(5)
+    assert one.learner.weights.hash() == twin.learner.weights.hash()
+    assert np.array_equal(one.senders[0].pictures[-1], twin.senders[0].pictures[-1])

@@ -108,3 +108,20 @@ def test_lines_give_a_size_of_the_sources_aspect(lines, multiple, source, size):
 def test_a_size_that_is_none_is_refused_with_an_example(text):
     with pytest.raises(Refusal, match="320x192"):
         image.parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [((320, 192), (160, 96)), ((192, 320), (96, 160)), ((64, 48), (64, 48)), ((4096, 8), (160, 1))],
+)
+def test_a_small_one_keeps_its_aspect_and_is_never_enlarged(size, small):
+    pixels = torch.from_numpy(picture(*size))
+    assert image.small(pixels, 160).shape == (small[1], small[0], 3)
+
+
+def test_a_small_one_is_a_copy_of_the_colours():
+    pixels = torch.from_numpy(picture())
+    small = image.small(pixels, 160)
+    assert torch.equal(small, pixels[..., :3])
+    pixels.zero_()
+    assert small.any()

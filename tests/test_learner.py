@@ -90,6 +90,15 @@ def test_the_published_db_are_those_of_the_picture():
     assert one.score.psnr == pytest.approx(float(10 * torch.log10(255**2 / error)), abs=0.2)
 
 
+@pytest.mark.parametrize("name", ["paint", "through"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_seen_at_rest_is_the_frame_to_the_last_bit(name, dtype):
+    one = learner(name, dtype=dtype)
+    assert one.seen() is None
+    play(one, width=64, height=64)
+    assert torch.equal(one.seen(), torch.from_numpy(frame(64, 64).pixels[..., :3]))
+
+
 MIXES = [
     {"l2": 1.0}, {"l2": 0.0, "l1": 1.0}, {"l2": 0.3, "l1": 0.7}, {"l2": 0.0, "ssim": 1.0},
     {"l2": 0.0, "edges": 1.0}, {"l2": 0.2, "l1": 0.4, "ssim": 0.6, "edges": 0.8},

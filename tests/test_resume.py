@@ -151,3 +151,19 @@ def test_where_nothing_can_be_written_the_show_goes_on_and_says_why(tmp_path):
     assert summary["frames_seen"] == 45
     assert summary["stats"]["/stats/faults"] == 0
     assert "choose another place" in summary["stats"]["/stats/error"]
+
+
+def test_the_pictures_of_what_was_saved_are_there_for_who_watches(tmp_path):
+    run(tmp_path, "a")
+    words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains")]
+    chosen = cli.settings(cli.run_parser().parse_args([*words, *SMALL]))
+    for _ in range(2):
+        instrument = play.assemble(chosen)
+        with instrument.closing:
+            engine, names = instrument.engine, instrument.pictures.names()
+            assert engine.pictures is engine.learner.slots.pictures is instrument.pictures
+            instrument.pictures.watch(1000.0)
+            engine.run(1)
+            engine.learner.slots.save()
+            assert {"made", "seen", "brain/1"} <= set(instrument.pictures.names())
+    assert names == ["brain/1"]

@@ -239,74 +239,6 @@ def test_without_a_name_a_slot_keeps_its_own_and_a_new_one_is_called_what_it_is(
     assert sorted(os.listdir(tmp_path)) == ["opening.safetensors", "paint 64x64 2.safetensors"]
 
 
-# Pictures of brains
-
-
-def shown(one, slot):
-    newest = one.slots.pictures.newest(f"brain/{slot}")
-    return None if newest is None else newest[1]
-
-
-def test_a_slot_has_the_picture_that_the_network_made_when_it_was_saved():
-    one, _, _ = two()
-    first = shown(one, 1)
-    play(one, 3, seed=9.0)
-    save(one, 3)
-    assert (shown(one, 3) == one.last[..., :3].numpy()).all()
-    assert (shown(one, 1) == first).all()
-    assert shown(one, 4) is None
-
-
-def test_a_large_picture_is_kept_small(tmp_path):
-    one = learner("tiles", size=(320, 192), folder=tmp_path)
-    play(one)
-    save(one, 1)
-    again = learner("tiles", size=(320, 192), folder=tmp_path)
-    assert shown(one, 1).shape == (96, 160, 3)
-    assert (shown(again, 1) == shown(one, 1)).all()
-
-
-def test_its_picture_is_there_again_at_the_next_start(tmp_path):
-    one, _, second = two(tmp_path)
-    again = learner(folder=tmp_path)
-    assert (shown(again, 2) == shown(one, 2)).all()
-    again.slots.slot = 2
-    again.slots.recall()
-    assert torch.equal(again.weights.flat, second)
-
-
-def test_the_pictures_are_those_of_the_network_that_plays():
-    one = learner()
-    play(one)
-    save(one, 1)
-    other = Learner("tiles", (64, 64), seed=2)
-    one.slots.turn_to(other.life)
-    assert shown(one, 1) is None
-
-
-@pytest.mark.parametrize(
-    "picture",
-    [
-        None,
-        torch.zeros(641, 4, 3, dtype=torch.uint8),
-        torch.zeros(4, 4, 4, dtype=torch.uint8),
-        torch.zeros(4, 4, 3),
-        torch.zeros(12, dtype=torch.uint8),
-        torch.zeros(0, 4, 3, dtype=torch.uint8),
-    ],
-    ids=["none", "large", "four colours", "floats", "flat", "empty"],
-)
-def test_a_brain_without_a_sound_picture_is_as_good(tmp_path, picture):
-    one, _, _ = two(tmp_path)
-    (place,) = [p for p in tmp_path.iterdir() if p.stem.endswith("2")]
-    told, state = brain.read(place)
-    del state["picture"]
-    brain.write(place, state | ({} if picture is None else {"picture": picture}), told)
-    again = learner(folder=tmp_path)
-    assert again.slots.slots == one.slots.slots
-    assert shown(again, 2) is None
-
-
 def test_a_name_is_for_one_save():
     one = learner()
     save(one, 1, "opening")
@@ -483,3 +415,121 @@ def test_of_two_saves_in_a_row_the_second_stays_in_the_slot(tmp_path, monkeypatc
     play(one, 5)
     one.slots.recall()
     assert torch.equal(one.weights.flat, kept)
+
+
+# Pictures
+
+
+def shown(one, slot):
+    newest = one.slots.pictures.newest(f"brain/{slot}")
+    return None if newest is None else torch.from_numpy(newest[1].copy())
+
+
+def test_a_saved_slot_shows_what_the_network_last_made():
+    one = learner()
+    play(one, 10)
+    made = one.last.clone()
+    save(one, 3)
+    play(one, 5, seed=5.0)
+    assert torch.equal(shown(one, 3), made[..., :3])
+    assert one.slots.pictures.names() == ["brain/3"]
+
+
+def test_what_a_slot_shows_is_small():
+    one = learner("tiles", size=(320, 192))
+    play(one, 2)
+    save(one, 1)
+    assert shown(one, 1).shape == (96, 160, 3)
+    expected = one.last[..., :3].float().mean((0, 1))
+    assert torch.allclose(shown(one, 1).float().mean((0, 1)), expected, atol=2.0)
+
+
+def test_a_slot_that_was_saved_before_the_first_picture_shows_none():
+    one = learner()
+    save(one, 1)
+    assert one.slots.pictures.names() == []
+
+
+def test_the_pictures_are_there_at_the_next_start(tmp_path):
+    one = learner(folder=tmp_path)
+    play(one, 5)
+    save(one, 3, "opening")
+    other = learner(seed=9, folder=tmp_path)
+    assert torch.equal(shown(other, 3), shown(one, 3))
+
+
+def test_what_is_loaded_into_a_slot_is_shown_there(tmp_path):
+    one = learner(folder=tmp_path)
+    play(one, 5)
+    save(one, 1, "opening")
+    load(one, 6, "opening")
+    written(one)
+    assert torch.equal(shown(one, 6), shown(one, 1))
+
+
+def test_a_brain_without_a_picture_shows_none_where_another_was_shown(tmp_path):
+    one = learner(folder=tmp_path)
+    play(one, 5)
+    brain.save(one.life, str(tmp_path / "plain.safetensors"))
+    save(one, 1)
+    assert shown(one, 1) is not None
+    load(one, 1, "plain")
+    written(one)
+    assert shown(one, 1) is None
+
+
+def test_only_what_is_saved_over_is_shown_anew():
+    one = learner()
+    play(one, 3)
+    save(one, 1), save(one, 2)
+    first, second = (one.slots.pictures.newest(f"brain/{slot}")[0] for slot in (1, 2))
+    play(one, 3)
+    save(one, 2)
+    assert one.slots.pictures.newest("brain/1")[0] == first
+    assert one.slots.pictures.newest("brain/2")[0] > second
+    assert torch.equal(shown(one, 2), one.last[..., :3])
+
+
+def test_the_pictures_are_those_of_the_network_that_plays():
+    one = learner()
+    play(one, 3)
+    save(one, 1), save(one, 2)
+    of_paint = shown(one, 2)
+    one.running.name = "tiles"
+    play(one, 3)
+    assert one.slots.pictures.names() == []
+    save(one, 2)
+    assert one.slots.pictures.names() == ["brain/2"]
+    assert not torch.equal(shown(one, 2), of_paint)
+    one.running.name = "paint"
+    play(one)
+    assert sorted(one.slots.pictures.names()) == ["brain/1", "brain/2"]
+    assert torch.equal(shown(one, 2), of_paint)
+
+
+def test_a_slot_that_is_copied_to_another_between_two_frames_shows_what_it_showed():
+    one = learner()
+    play(one, 3)
+    save(one, 1)
+    play(one, 20, seed=5.0)
+    one.slots.recall()
+    one.slots.slot = 2
+    one.slots.save()
+    assert torch.equal(shown(one, 2), shown(one, 1))
+    play(one, 3, seed=9.0)
+    one.slots.save()
+    assert torch.equal(shown(one, 2), one.last[..., :3])
+
+
+def test_a_network_that_is_turned_to_as_another_is_recalled_shows_its_own(tmp_path):
+    one = learner(folder=tmp_path)
+    play(one, 3)
+    save(one, 1, "opening")
+    load(one, 1, "opening")
+    one.slots.recall()
+    wait([future for future, *_ in one.slots._reading])
+    one.running.name = "tiles"
+    play(one)
+    one.slots.save()
+    assert one.life.name == "tiles"
+    assert torch.equal(shown(one, 1), one.last[..., :3])

@@ -8,13 +8,12 @@ complete.
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from bridge import Refusal
 from bridge.control.feedback import Feedback, resolve
 from bridge.control.guard import Guard
 from bridge.control.server import OscServer
-from bridge.pictures import Pictures
 from bridge.space import AddressSpace
 from bridge.stats import Stats, System
 
@@ -23,6 +22,7 @@ class Served(Protocol):
     """What an ear needs of a page server."""
 
     port: int
+    pictures: Any  # what pages are shown: Pictures, whose NumPy would keep the heart waiting
 
     @property
     def address(self) -> str: ...
@@ -35,7 +35,7 @@ class Ear:
 
     `feedback` is where changes are told: "HOST:PORT", "HOST:PORT norm text", or "none".
     `allow` and `token` are Guard's. Raises Refusal for what cannot be opened or found. The loop's
-    `clock` is needed to tell whether the loop turns. `pictures` is what pages are shown.
+    `clock` is needed to tell whether the loop turns.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Ear:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.space, self.stats, self.system = AddressSpace(), Stats(), System()
-        self.pictures, self.guard = Pictures(), Guard(allow, token)
+        self.guard = Guard(allow, token)
         self.space.hold()
         self._server = OscServer(self.space, host=host, port=port, guard=self.guard)
         self.host: str = self._server.here[0]

@@ -86,9 +86,8 @@ class Client:
 
 def open_page(ear: Ear, host: str, port: int) -> None:
     """Open the page of an ear. Raises Refusal as WebServer does."""
-    ear.serve(
-        WebServer(ear.space, ear.pictures, ear.guard, host=host, port=port, osc_port=ear.port)
-    )
+    web = WebServer(ear.space, Pictures(), ear.guard, host=host, port=port, osc_port=ear.port)
+    ear.serve(web)
 
 
 class WebServer:
@@ -114,6 +113,7 @@ class WebServer:
         name: str = "First Light",
     ) -> None:
         self._space, self._guard, self._host = space, guard, host
+        self.pictures = pictures
         self._feed = Feed(pictures)
         self._socket = _open(host, port)
         self.port: int = self._socket.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A brain: a network's weights as one file that says what it is.
+"""A brain: a network's weights as one file that says what it is, and may show it.
 
 safetensors, never pickle: opening a brain from a stranger runs nothing. Written beside its place
 and renamed into it, so that a power cut leaves the old brain or the new one.
@@ -10,6 +10,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,8 +22,8 @@ from bridge.learn.life import Life
 
 FORMAT = "first-light-brain-1"
 OLD = 3600.0  # seconds
-PICTURE = "picture"  # the tensor that is no weight
-LARGEST_PICTURE = 640  # pixels of a side
+PICTURE = "picture"  # the tensor that is no weight, but what the network made when it was saved
+LARGEST = 160  # pixels on the longest side of it
 
 
 def describe(life: Life) -> dict[str, str]:
@@ -87,17 +88,28 @@ def sweep(folder: Path) -> None:
 
 
 def read(place: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    """What a file tells of itself, and its tensors. Raises Refusal where it cannot be read."""
+    """What a file tells of itself, and its tensors. Raises Refusal where it cannot be read; a
+    picture that is none of ours, which may be of any size, is left where it is."""
     try:
         with safe_open(place, "pt") as file:
+            names = list(file.keys())
+            if PICTURE in names and not _is_picture(file.get_slice(PICTURE)):
+                names.remove(PICTURE)
             # Copies: a tensor may be the file itself in memory, which Windows does not let go of.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            return file.metadata() or {}, tensors
+            return file.metadata() or {}, {name: file.get_tensor(name).clone() for name in names}
     except (OSError, SafetensorError) as problem:
         raise Refusal(
             f"{place}: cannot be read as a brain ({_reason(problem)});"
             " choose a file that First Light saved."
         ) from problem
+
+
+def _is_picture(described: Any) -> bool:
+    """Whether a tensor, by what the file says of it, is (h, w, 3) uint8 and small."""
+    shape: list[int] = described.get_shape()
+    if described.get_dtype() != "U8" or len(shape) != 3 or shape[2] != 3:
+        return False
+    return all(0 < side <= LARGEST for side in shape[:2])
 
 
 def load(life: Life, path: str) -> None:
@@ -111,21 +123,13 @@ def load(life: Life, path: str) -> None:
 
 
 def opened(life: Life, place: Path) -> tuple[dict[str, str], torch.Tensor, torch.Tensor | None]:
-    """What a brain says of itself, its weights laid out as `life`'s, and its picture, where it has
-    one. Raises Refusal for no brain or one of another network or shape."""
+    """What a brain says of itself, its weights laid out as `life`'s, and its picture, if it has
+    one: (h, w, 3) uint8, blue first. Raises Refusal for no brain or one of another network or
+    shape."""
     told, state = read(place)
     picture = state.pop(PICTURE, None)
     _check(life, place, told, state)
-    return told, life.weights.laid_out(state), _shown(picture)
-
-
-def _shown(picture: torch.Tensor | None) -> torch.Tensor | None:
-    """(h, w, 3) uint8, blue first; None for what is none, which costs a brain nothing else."""
-    if picture is None or picture.dtype != torch.uint8 or picture.dim() != 3:
-        return None
-    height, width, colours = picture.shape
-    sound = colours == 3 and min(height, width) > 0 and max(height, width) <= LARGEST_PICTURE
-    return picture if sound else None
+    return told, life.weights.laid_out(state), picture
 
 
 def head(place: Path) -> dict[str, str]:

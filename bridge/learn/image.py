@@ -93,20 +93,24 @@ def quantise(y: Tensor, patch: int) -> Tensor:
 
     -1 is 0 and 1 is 255, rounded to the nearest, clipped beyond. Nothing else happens to it.
     """
+    return pad(levels(y, patch), (0, 1), value=255)
+
+
+def levels(y: Tensor, patch: int) -> Tensor:
+    """The same without alpha: (H, W, 3), in half the time."""
     _, _, rows, columns = y.shape
     values = y.permute(0, 2, 3, 1).float()
-    levels = torch.add(values.new_tensor(128.0), values, alpha=127.5).clamp_(0, 255).to(torch.uint8)
-    strips = levels.reshape(rows, columns, patch, 3 * patch).permute(0, 2, 1, 3)
-    return pad(strips.reshape(rows * patch, columns * patch, 3), (0, 1), value=255)
+    whole = torch.add(values.new_tensor(128.0), values, alpha=127.5).clamp_(0, 255)
+    strips = whole.to(torch.uint8).reshape(rows, columns, patch, 3 * patch).permute(0, 2, 1, 3)
+    return strips.reshape(rows * patch, columns * patch, 3)
 
 
 def small(pixels: Tensor, largest: int) -> Tensor:
-    """(H, W, 4) uint8 with no side above `largest`: itself, where that is so already."""
+    """(H, W, 4) uint8 → (h, w, 3), no side longer than `largest`: a copy, on the same device."""
     height, width = pixels.shape[:2]
-    share = largest / max(height, width)
-    if share >= 1:
-        return pixels
-    return fit(pixels, (max(1, round(width * share)), max(1, round(height * share))), "stretch")
+    share = min(1.0, largest / max(height, width))
+    size = max(1, round(width * share)), max(1, round(height * share))
+    return fit(pixels, size, "stretch")[..., :3].contiguous()
 
 
 def size_for(lines: int, multiple: int, source: tuple[int, int] | None) -> tuple[int, int]:

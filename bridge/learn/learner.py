@@ -97,8 +97,7 @@ class Learner:
         self.wander = Wander(code, self._glimpse, seed)
         self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
         self.memory = ReplayMemory(size, self.device, self.dice)
-        self.slots = Slots(self._begin_anew)
-        self.slots.picture = lambda: self.last
+        self.slots = Slots(self._begin_anew, lambda: self.last)
         self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
         self.score = Score()
         self.prepare: Callable[[Life], None] = lambda _: None  # done to a network before it runs
@@ -293,6 +292,14 @@ class Learner:
             return None
         self.score.psnr = self.life.psnr = _decibels(self._wrong_by)
         return image.quantise(self._y.detach(), self.life.net.patch)
+
+    def seen(self) -> Tensor | None:
+        """What was last looked at, as it was to be given back, without noise or mask: (H, W, 3)
+        uint8, blue first, on the device. None before the first look."""
+        if self.last is None:
+            return None
+        patch = math.isqrt(self._x.shape[1] // 3)  # another network may live by now
+        return image.levels(self._x, patch)
 
     def score_of(self, frame: Frame) -> float:
         """dB of the picture that would be made of `frame`, which leaves no trace: it is neither

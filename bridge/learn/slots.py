@@ -1,8 +1,8 @@
 """Slots: past selves within reach of a hand, under /brain: save, recall, and morph between them.
 
 Eight for each network, held on the device; what is saved is also written, beside, as a brain in
-the brains folder, and is there again at the next start. On the frame thread, between frames; only
-files are read and written on a thread of its own.
+the brains folder, with a picture of what it makes, and is there again at the next start. On the
+frame thread, between frames; only files are read and written on a thread of its own.
 """
 
 import logging
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from bridge import Refusal
@@ -28,7 +27,6 @@ SLOTS = 8
 NUMBERS = {str(number) for number in range(1, SLOTS + 1)}
 MOST = 256  # files: whoever can send a name could fill the disk
 LONGEST = 60  # characters of a file's name
-THUMBNAIL = 160  # pixels of a picture's longest side
 BYTES = 200  # and what they may take, where the longest that a system takes is 255
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
 OURS = ("autosave", "before-autosave", "unreadable")  # beginnings of names that are not the hand's
@@ -36,21 +34,22 @@ OURS = ("autosave", "before-autosave", "unreadable")  # beginnings of names that
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A set of weights, laid out as its network's, and what is to be told of it."""
+    """A set of weights, laid out as its network's, and what is to be told of it; the picture it
+    made when it was saved, if it is known: (h, w, 3) uint8, blue first, on the host."""
 
     flat: Tensor
     told: dict[str, str]
     name: str
-    picture: Tensor | None  # (h, w, 3) uint8 on the host: what it made when it was saved
+    picture: Tensor | None = None
 
 
 class Slots:
-    """What a hand can do with sets of weights. `changed` is called when another set lives.
+    """What a hand can do with sets of weights. `changed` is called when another set lives; `last`
+    gives the last picture that was made: (H, W, 4) uint8, blue first, if there is one.
 
-    folder   where brains are written and found; None: nowhere
-    picture  tells what the network has made last, (H, W, 4) uint8
-    pictures where those of its slots are shown, as brain/1, brain/2 …
-    trouble  what could not be done, and what to do about it
+    folder    where brains are written and found; None: nowhere
+    pictures  where those of this network's slots are published: brain/1 …
+    trouble   what could not be done, and what to do about it
     """
 
     anchor = Param(
@@ -70,11 +69,12 @@ class Slots:
     slots = Reading("", doc="what is in the slots of this network")
     saved = Reading("", doc="the brain that was last written")
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
+    def __init__(self, changed: Callable[[], None], last: Callable[[], Tensor | None]) -> None:
+        self._changed, self._last = changed, last
         self.folder: Path | None = None
-        self.picture: Callable[[], Tensor | None] = lambda: None
         self.pictures = Pictures()
+        self._shown: dict[int, Tensor | None] = {}
+        self._recalled: Kept | None = None  # since the last frame: it has made no picture yet
         self.trouble = ""
         self._shelves: dict[str, dict[int, Kept]] = {}
         self._life: Life | None = None
@@ -90,7 +90,7 @@ class Slots:
 
     def turn_to(self, life: Life) -> None:
         """This network lives from here on, as it now is."""
-        self._life, self._lived = life, None
+        self._life, self._lived, self._recalled = life, None, None
         self._tell()
 
     @property
@@ -115,7 +115,8 @@ class Slots:
         name = file_name(self.name) or (self._shelf[slot].name if slot in self._shelf else "")
         name = name or f"{life.name} {image.size_name(life.size)} {slot}"
         told = brain.describe(life) | {"slot": str(slot), "name": name}
-        kept = self._shelf[slot] = Kept(life.weights.flat.clone(), told, name, self._small())
+        picture = self._recalled.picture if self._recalled else self._made()
+        kept = self._shelf[slot] = Kept(life.weights.flat.clone(), told, name, picture)
         self.trouble = self.name = ""
         self._tell()
         if self.folder is not None:
@@ -127,12 +128,9 @@ class Slots:
             with tuning.roaming():
                 self._writing.append(self._beside.submit(_write, kept, life, flat, place))
 
-    def _small(self) -> Tensor | None:
-        made = self.picture()
-        if made is None:
-            return None
-        small = image.small(made, THUMBNAIL)[..., :3].cpu()
-        return small.clone(memory_format=torch.contiguous_format)  # a file takes no other
+    def _made(self) -> Tensor | None:
+        made = self._last()
+        return None if made is None else image.small(made, brain.LARGEST).cpu()
 
     @trigger("let the network be what is in the slot, and be anchored to that")
     def recall(self) -> None:
@@ -146,6 +144,7 @@ class Slots:
         life.become(kept.flat, kept.told)
         self.trouble = ""
         self._changed()
+        self._recalled = kept
 
     @trigger("read the brain called name from the brains folder into the slot")
     def load(self) -> None:
@@ -203,9 +202,14 @@ class Slots:
         self._shelves[life.name] = shelf
 
     def _tell(self) -> None:
-        self.slots = ", ".join(f"{slot} {kept.name}" for slot, kept in sorted(self._shelf.items()))
+        """Say and show what is in the slots of this network."""
+        shelf = self._shelf
+        self.slots = ", ".join(f"{slot} {kept.name}" for slot, kept in sorted(shelf.items()))
         for slot in range(1, SLOTS + 1):
-            picture = self._shelf[slot].picture if slot in self._shelf else None
+            picture = shelf[slot].picture if slot in shelf else None
+            if picture is self._shown.get(slot):
+                continue
+            self._shown[slot] = picture
             if picture is None:
                 self.pictures.forget(f"brain/{slot}")
             else:
@@ -217,6 +221,7 @@ class Slots:
         """Between frames: go along with the morph fader, and take what has been read. Answers
         whether the fader has moved."""
         self._saved_since.clear()
+        self._recalled = None
         self._conclude()
         if self._recall_loaded and not self._reading:
             self._recall_loaded = False
@@ -249,7 +254,7 @@ class Slots:
 
 def _write(kept: Kept, life: Life, flat: Tensor, place: Path) -> str:
     """Write a set of weights; another thread's work, on a buffer that nobody writes again."""
-    tensors = dict(life.weights.named(flat))
+    tensors = life.weights.named(flat)
     if kept.picture is not None:
         tensors[brain.PICTURE] = kept.picture
     brain.write(_inside(place), tensors, kept.told)
