@@ -16,6 +16,7 @@ from fakes.stage import frame
 from safetensors import safe_open
 
 from bridge import Refusal
+from bridge.files import sweep
 from bridge.learn import autosave, brain
 from bridge.learn.autosave import MEMORY, STATE, Autosave
 from bridge.learn.learner import Learner
@@ -328,7 +329,7 @@ def test_what_killed_writers_left_is_swept_after_an_hour(tmp_path):
     for name, age in ((".a.1.part", 7200), (".b.2.part", 10)):
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (time.time() - age, time.time() - age))
-    brain.sweep(tmp_path)
+    sweep(tmp_path)
     assert os.listdir(tmp_path) == [".b.2.part"]
 
 

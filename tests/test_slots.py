@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 
+from bridge.files import file_name
 from bridge.learn import brain
 from bridge.learn.learner import Learner
-from bridge.learn.slots import file_name
 
 
 def learner(name="paint", size=(64, 64), seed=1, folder=None):

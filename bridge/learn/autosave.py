@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from bridge import Refusal, __version__
+from bridge.files import sweep
 from bridge.learn import brain, image, tuning
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
@@ -112,7 +113,7 @@ class Autosave:
 
     def _write(self, files: list[tuple[str, dict[str, Tensor], dict[str, str]]]) -> None:
         if not self._swept:
-            brain.sweep(self._folder)
+            sweep(self._folder)
             self._swept = True
         if not self.resumed:
             self._keep_the_one_before()

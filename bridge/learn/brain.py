@@ -4,11 +4,8 @@ safetensors, never pickle: opening a brain from a stranger runs nothing. Written
 and renamed into it, so that a power cut leaves the old brain or the new one.
 """
 
-import contextlib
 import datetime
 import json
-import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from bridge import Refusal, __version__
+from bridge.files import whole
 from bridge.learn import image
 from bridge.learn.life import Life
 
 FORMAT = "first-light-brain-1"
-OLD = 3600.0  # seconds
 PICTURE = "picture"  # the tensor that is no weight, but what the network made when it was saved
 LARGEST = 160  # pixels on the longest side of it
 
@@ -51,40 +48,16 @@ def save(life: Life, path: str) -> None:
 
 
 def write(place: Path, tensors: dict[str, torch.Tensor], told: dict[str, str]) -> None:
-    """Write a file whole or not at all, also when the power is cut meanwhile: beside its place
-    first, then through to the disk, then into it. Raises Refusal when that cannot be."""
-    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    """Write a file whole or not at all, also when the power is cut meanwhile. Raises
+    Refusal when that cannot be."""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, beside, told)
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, place)
-        _sync_folder(place.parent)
+        with whole(place) as beside:
+            save_file(tensors, beside, told)
     except (OSError, SafetensorError) as problem:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise Refusal(
             f"{place}: could not be written ({_reason(problem)});"
             " make room or choose another place."
         ) from problem
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk too, where the system lets a folder be asked for that."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        with contextlib.suppress(OSError):
-            os.fsync(handle)
-        os.close(handle)
-
-
-def sweep(folder: Path) -> None:
-    """Remove what writers that were killed have left; nobody writes for an hour."""
-    with contextlib.suppress(OSError):
-        for left in folder.glob(".*.part"):
-            if time.time() - left.stat().st_mtime > OLD:
-                left.unlink()
 
 
 def read(place: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

@@ -6,7 +6,6 @@ frame thread, between frames; only files are read and written on a thread of its
 """
 
 import logging
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from bridge import Refusal
+from bridge.files import MOST, file_name, inside
 from bridge.learn import brain, image, tuning
 from bridge.learn.life import Life
 from bridge.params import Param, Reading, trigger
@@ -25,11 +25,6 @@ log = logging.getLogger("bridge.learn")
 
 SLOTS = 8
 NUMBERS = {str(number) for number in range(1, SLOTS + 1)}
-MOST = 256  # files: whoever can send a name could fill the disk
-LONGEST = 60  # characters of a file's name
-BYTES = 200  # and what they may take, where the longest that a system takes is 255
-RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
-OURS = ("autosave", "before-autosave", "unreadable")  # beginnings of names that are not the hand's
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,31 +252,10 @@ def _write(kept: Kept, life: Life, flat: Tensor, place: Path) -> str:
     tensors = life.weights.named(flat)
     if kept.picture is not None:
         tensors[brain.PICTURE] = kept.picture
-    brain.write(_inside(place), tensors, kept.told)
+    brain.write(inside(place), tensors, kept.told)
     return kept.name
 
 
 def _read(life: Life, place: Path) -> Kept:
-    told, flat, picture = brain.opened(life, _inside(place))
+    told, flat, picture = brain.opened(life, inside(place))
     return Kept(flat, told, place.stem, picture)
-
-
-def _inside(place: Path) -> Path:
-    """The place, if it is not a way out of its folder. Raises Refusal for a link that is."""
-    if place.is_symlink():
-        raise Refusal(f"{place} is a link to somewhere else; put the brain itself there.")
-    return place
-
-
-def file_name(text: str) -> str:
-    """The name of a file, without its ending, made of a text from anywhere: letters and digits of
-    any script, spaces and - _ . are kept, and what a system reserves is not. "" where nothing is
-    left."""
-    told = unicodedata.normalize("NFC", text)
-    name = "".join(c if c.isalnum() or c in " -_." else "-" for c in told).strip(" .-")
-    name = name[:LONGEST]
-    while len(name.encode()) > BYTES:
-        name = name[:-1]
-    name = name.strip(" .-")
-    first = name.split(".")[0].strip().casefold()
-    return f"_{name}" if first in RESERVED or name.casefold().startswith(OURS) else name
