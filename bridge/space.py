@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -90,6 +90,7 @@ class AddressSpace:
         self._held: Held | None = None
         self._sent: deque[Sent] = deque(maxlen=MOST_SENT)
         self._glides: dict[Knob, _Glide] = {}
+        self._now = 0.0  # of the last frame
         self._said: set[tuple[str, str]] = set()
         self._addresses: Addresses | None = None  # once somebody asks with a pattern
         self._find = lru_cache(512)(self._search)
@@ -271,7 +272,7 @@ class AddressSpace:
         """
         with self._lock:
             pending, self._pending = self._pending, [_Pending()]
-        taken = 0
+        taken, self._now = 0, now
         try:
             for batch in pending:
                 taken += 1
@@ -289,12 +290,13 @@ class AddressSpace:
         for knob, glide in list(self._glides.items()):
             self._step(knob, glide, now)
 
-    def _move(self, knob: Knob, value: Any, now: float) -> None:
+    def _move(self, knob: Knob, value: Any, now: float, seconds: float = 0.0) -> None:
+        """Set off to a value, over `seconds` at least, where the knob glides at all."""
         declared = knob.declared
         assert isinstance(declared, Param)
         least = declared.slew
-        seconds = 0.0 if least == 0 else max(self.slew, least or 0.0)
-        if declared.kind == "float" and seconds > 0:
+        seconds = 0.0 if least == 0 else max(self.slew, least or 0.0, seconds)
+        if declared.kind == "float" and seconds > 0 and value != knob.value:
             begin, end = declared.to_norm(knob.value), declared.to_norm(value)
             self._glides[knob] = _Glide(now, seconds, begin, end, value)
         else:
@@ -325,12 +327,22 @@ class AddressSpace:
         """Every Param's value by address: what a preset is."""
         return {k.address: k.value for k in self if k.in_presets}
 
-    def recall(self, preset: Mapping[str, object], *, at_once: bool = False) -> list[str]:
-        """Put a preset in line for the next frame, or `at_once`, before the first, in force.
+    def recall(
+        self,
+        preset: Mapping[str, object],
+        *,
+        at_once: bool = False,
+        seconds: float | None = None,
+    ) -> list[str]:
+        """Put a preset in line for the next frame; or `at_once`, before the first, in force; or,
+        where `seconds` are given, on the frame thread, set off to it now: continuous knobs glide
+        over so long, or over their own slew if that is longer.
 
         Returns a warning for each entry not taken.
         """
         take = self.assign if at_once else self._queue
+        if seconds is not None:
+            take = partial(self._set_off, seconds)
         warnings = []
         for address, value in preset.items():
             if address not in self._knobs:
@@ -349,6 +361,10 @@ class AddressSpace:
     def _queue(self, address: str, value: object) -> None:
         with self._lock:
             self._take(self._knobs[address], [value])
+
+    def _set_off(self, seconds: float, address: str, value: object) -> None:
+        knob = self._knobs[address]
+        self._move(knob, self._fit(knob, [value]), self._now, seconds)
 
     def nearest(self, address: str) -> str:
         """Where whoever wrote an address that is not here may look."""
