@@ -102,6 +102,8 @@ other networks that run have theirs beside it (NAME-ghost…)"
     brains = "the folder of brains saved by hand and of the autosave (default: this system's place \
 for a user's data)"
     add("--brains", metavar="FOLDER", help=brains)
+    presets = "the folder of presets saved by hand (default: this system's place for a user's data)"
+    add("--presets", metavar="FOLDER", help=presets)
     resume = (
         "go on from the last autosave: networks, memory and knobs, after a crash or a power cut"
     )
@@ -110,7 +112,9 @@ for a user's data)"
     add("--frames", type=int, metavar="N", help="stop after so many frames")
     once = "every frame once, in order, without a clock: the same seed gives the same bytes"
     add("--offline", action="store_true", default=None, help=once)
-    preset = "knobs to start with: a JSON file, or the name of one that ships; repeatable"
+    preset = (
+        "knobs to start with: a JSON file, or the name of one that ships or was saved; repeatable"
+    )
     add("--preset", metavar="FILE", action="append", help=preset)
     knob = "set a knob before the start, after every preset; repeatable"
     add("--set", dest="sets", metavar="/ADDRESS=VALUE", action="append", default=[], help=knob)

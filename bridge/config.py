@@ -37,6 +37,7 @@ class Config:
     feedback: list[str] = field(default_factory=lambda: ["localhost:9138"])
     brain: str | None = None
     brains: str | None = None
+    presets: str | None = None
     resume: bool = False
     seed: int | None = None
     frames: int | None = None
@@ -119,7 +120,7 @@ def check(chosen: Config) -> None:
         if getattr(chosen, key) not in names:
             option = key.replace("_", "-")
             raise Refusal(f"--{option} {getattr(chosen, key)}: choose one of {', '.join(names)}.")
-    for key in ("listen", "brain", "brains", "report", "record", "size", "net", "token"):
+    for key in ("listen", "brain", "brains", "presets", "report", "record", "size", "net", "token"):
         if getattr(chosen, key) == "":
             raise Refusal(f"--{key}: it is empty; give it a value or leave it out.")
     for key, (low, high) in RANGES.items():

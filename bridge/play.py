@@ -33,6 +33,7 @@ from bridge.learn import autosave, brain, image, tuning
 from bridge.learn.autosave import Autosave
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
+from bridge.looks import Presets
 from bridge.params import Refused
 from bridge.pictures import Pictures
 from bridge.space import AddressSpace
@@ -166,6 +167,12 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             engine.troubles.append(lambda: learner.slots.trouble)
             saver = Autosave(learner, brains, space.preset)
             space.add("/brain", saver)
+            presets = Presets(space)
+            opened.callback(presets.close)
+            space.add("/preset", presets)
+            presets.open(_presets(config))
+            engine.afterwards.append(lambda _now: presets.follow())
+            engine.troubles.append(lambda: presets.trouble)
             alias(space, config.aliases)
             _set(space, config.knobs, "[knobs]")
             safe = space.preset()  # not what is resumed: that may be what panic is pressed for
@@ -196,6 +203,12 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
 def _brains(config: Config) -> Path:
     """Where brains are kept; made when something is written there."""
     place = config.brains or f"{user_data_dir('First Light', appauthor=False)}/brains"
+    return Path(place).expanduser()
+
+
+def _presets(config: Config) -> Path:
+    """Where presets are kept; made when something is written there."""
+    place = config.presets or f"{user_data_dir('First Light', appauthor=False)}/presets"
     return Path(place).expanduser()
 
 
@@ -237,7 +250,7 @@ def _play_in(space: AddressSpace, config: Config) -> dict[str, Any]:
     """Set what was asked for on top of the configuration; answers those knobs as they now are."""
     asked = dict(config.sets)
     for name in config.preset:
-        values = preset.read(name)
+        values = preset.read(name, _presets(config))
         asked |= values
         for warning in space.recall(values, at_once=True):
             log.warning("--preset %s: %s", name, warning)
