@@ -172,6 +172,25 @@ def test_a_file_names_presets_and_options_replace_them(tmp_path):
     assert steps == [3, 1]
 
 
+def test_a_preset_saved_by_hand_starts_by_its_name_out_of_its_folder(tmp_path):
+    (tmp_path / "looks").mkdir()
+    (tmp_path / "looks" / "dusk.json").write_text('{"slot": 3, "/learn/steps": 3}')
+    words = ("--presets", tmp_path / "looks", "--preset", "dusk", "--set", "/preset/slot=3")
+    assert offline(*words, "--report", tmp_path / "r.json") == 0
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    assert summary["knobs"]["/learn/steps"] == 3
+
+
+def test_a_file_says_where_presets_are_and_morph_goes_there_offline(tmp_path):
+    (tmp_path / "looks").mkdir()
+    (tmp_path / "looks" / "dusk.json").write_text('{"slot": 3, "/learn/steps": 3}')
+    (tmp_path / "show.toml").write_text(f"presets = '{tmp_path / 'looks'}'\n")
+    words = ("--config", tmp_path / "show.toml", "--report", tmp_path / "r.json")
+    assert offline(*words, "--set", "/preset/b=3", "--set", "/preset/morph=1") == 0
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    assert summary["knobs"]["/learn/steps"] == 3
+
+
 def test_what_a_preset_cannot_set_is_told_and_the_rest_is_taken(tmp_path, caplog):
     preset = {"/learn/rat": 1, "/learn/rate": "fast", "/learn/blank": 1, "/learn/steps": 2}
     (tmp_path / "p.json").write_text(json.dumps(preset))
