@@ -37,16 +37,5 @@ def test_every_address_is_in_a_group_of_the_design(space):
     assert groups <= {"learn", "net", "stats", "system", "see", "memory", "brain", "preset"}
 
 
-def test_the_pure_data_patch_sends_only_to_addresses_that_are_here(space):
-    patch = (ROOT / "patches/puredata/first-light.pd").read_text(encoding="utf-8")
-    sent = [line.rstrip(";").split("oscformat")[1].split() for line in patch.splitlines()
-            if "oscformat" in line]  # fmt: skip
-    addresses = [
-        "/" + "/".join(w for w in words if w not in ("-f", "f", "i", "s")) for words in sent
-    ]
-    assert addresses
-    assert all(address in space for address in addresses), addresses
-
-
 def test_the_plain_table_has_a_line_for_every_knob(space):
     assert len(tables.plain(space).splitlines()) == len(list(space))
