@@ -234,6 +234,14 @@ def test_who_ignores_is_told_no_more(stage):
     assert told(client) == ("/learn/loss", 0.125)
 
 
+def test_who_syncs_is_told_again_what_it_listens_to(stage):
+    client = stage.client()
+    listen(client, "/learn/loss")
+    client.send(encode("/system/sync", True))
+    assert told(client) == ("/learn/loss", 0.25)
+    assert stage.space.unknown == 0
+
+
 def test_what_is_not_listened_to_is_not_told(stage):
     client = stage.client()
     listen(client, "/learn/loss")

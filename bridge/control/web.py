@@ -45,6 +45,7 @@ from bridge.trees import Tree
 log = logging.getLogger("bridge.osc")
 
 PAGE = Path(__file__).with_name("page.html")
+SYNC = "/system/sync"  # means here: tell me again what I listen to
 EVERY = 1 / 20  # seconds between two tellings of one client
 LOOK = 0.5  # seconds between two looks at what knobs may be
 MOST_CLIENTS = 64  # connections that stay
@@ -255,7 +256,9 @@ class WebServer:
             self._command(client, message)
             return
         for one in osc.decode(message).messages:
-            if not self._echoes(client, one.address, one.arguments):
+            if one.address == SYNC:
+                client.new.update(client.listens)
+            elif not self._echoes(client, one.address, one.arguments):
                 self._space.set(one.address, one.arguments, client.sender)
 
     def _command(self, client: Client, text: str) -> None:
