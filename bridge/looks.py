@@ -145,6 +145,8 @@ class Presets:
                 self._shelf[slot] = read.result()
                 self.trouble = self._shelf[slot].problem or self.trouble
                 self._tell()
+            elif self._recall_loaded == slot:
+                self._recall_loaded = None
 
     def _went_well(self, future: Future[Any]) -> bool:
         problem = future.exception()

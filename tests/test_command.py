@@ -191,6 +191,12 @@ def test_a_file_says_where_presets_are_and_morph_goes_there_offline(tmp_path):
     assert summary["knobs"]["/learn/steps"] == 3
 
 
+def test_what_presets_cannot_do_is_told(tmp_path, caplog):
+    words = ("--presets", tmp_path, "--set", "/preset/b=7", "--set", "/preset/morph=1")
+    assert offline(*words) == 0
+    assert "slot 7 is empty" in caplog.text
+
+
 def test_what_a_preset_cannot_set_is_told_and_the_rest_is_taken(tmp_path, caplog):
     preset = {"/learn/rat": 1, "/learn/rate": "fast", "/learn/blank": 1, "/learn/steps": 2}
     (tmp_path / "p.json").write_text(json.dumps(preset))

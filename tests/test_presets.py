@@ -424,6 +424,16 @@ def test_load_of_what_is_not_there_says_what_is(stages, tmp_path):
     assert "breath" in stage.presets.trouble
 
 
+def test_recall_right_after_a_load_that_fails_moves_nothing(stages, tmp_path):
+    stage = stages(tmp_path)
+    stage.hand(save=True)
+    stage.play(rate=0.5)
+    stage.hand(name="dusk", load=True, recall=True)
+    stage.settle()
+    assert stage.net.rate == 0.5
+    assert "no preset called dusk" in stage.presets.trouble
+
+
 def test_load_without_a_name_says_what_to_do(stage):
     stage.hand(load=True)
     assert "/preset/name" in stage.presets.trouble
