@@ -8,6 +8,7 @@ knobs have a short name as well: `fl-rate`.
 
 import textwrap
 from itertools import groupby, pairwise
+from pathlib import Path
 
 from bridge import tables, trees
 from bridge.control.surfaces import Place
@@ -36,7 +37,12 @@ LOOK = "0 10 #fcfcfc #000000 #000000"  # of a control: font, its size, colours
 
 def files(space: AddressSpace, place: Place) -> dict[str, str | bytes]:
     """The patch and its steps."""
-    return {"first-light.pd": _patch(space, place), "README.md": _readme(place)}
+    picture = Path(__file__).with_suffix(".png").read_bytes()
+    return {
+        "first-light.pd": _patch(space, place),
+        "first-light.png": picture,
+        "README.md": _readme(place),
+    }
 
 
 class Canvas:
@@ -372,6 +378,8 @@ def _readme(place: Place) -> str:
     return f"""# Pure Data
 
 `first-light.pd` needs plain Pd and no externals; it is tested with Pd 0.53.
+
+![The first window: state, faders and buttons of the main knobs, a box for each group](first-light.png)
 
 1. Start First Light. It listens at {place.host}, port {place.osc}.
 2. Open `first-light.pd` in Pd. It connects by itself, asks where the knobs stand, and its controls
