@@ -379,7 +379,7 @@ def _readme(place: Place) -> str:
 
 `first-light.pd` needs plain Pd and no externals; it is tested with Pd 0.53.
 
-![The first window: state, faders and buttons of the main knobs, a box for each group](first-light.png)
+![The first window: state, the main knobs, a box for each group](first-light.png)
 
 1. Start First Light. It listens at {place.host}, port {place.osc}.
 2. Open `first-light.pd` in Pd. It connects by itself, asks where the knobs stand, and its controls
