@@ -160,10 +160,10 @@ def test_the_pictures_of_what_was_saved_are_there_for_who_watches(tmp_path):
     for _ in range(2):
         instrument = play.assemble(chosen)
         with instrument.closing:
-            engine, names = instrument.engine, instrument.pictures.names()
-            assert engine.pictures is engine.learner.slots.pictures is instrument.pictures
-            instrument.pictures.watch(1000.0)
+            engine, names = instrument.engine, instrument.engine.pictures.names()
+            assert engine.pictures is engine.learner.slots.pictures
+            instrument.engine.pictures.watch(1000.0)
             engine.run(1)
             engine.learner.slots.save()
-            assert {"made", "seen", "brain/1"} <= set(instrument.pictures.names())
+            assert {"made", "seen", "brain/1"} <= set(instrument.engine.pictures.names())
     assert names == ["brain/1"]

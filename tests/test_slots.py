@@ -256,6 +256,16 @@ def test_load_reads_a_brain_into_the_slot(tmp_path):
     assert torch.equal(one.weights.flat, kept)
 
 
+def test_a_save_is_not_undone_by_a_load_that_was_pressed_before(tmp_path):
+    one, first, _ = two(tmp_path)
+    one.slots.slot, one.slots.name = 3, "paint 64x64 1"
+    one.slots.load()
+    kept = save(one, 3)
+    one.slots.recall()
+    assert torch.equal(one.weights.flat, kept)
+    assert not torch.equal(kept, first)
+
+
 def test_another_networks_brain_is_refused_with_how_to_open_it(tmp_path):
     save(learner("ghost", folder=tmp_path), 1, "haunted")
     one = learner(folder=tmp_path)

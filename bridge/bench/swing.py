@@ -193,7 +193,8 @@ def in_loss(trace: Trace) -> Wave:
     """The light's wave as the loss has it: at its period, or at half of it, because too dark is as
     wrong as too bright; whichever stands out more."""
     period = strongest(trace.light).period
-    near = (strongest(trace.loss, 0.85 * p, 1.15 * p) for p in (period, period / 2))
+    seen = [p for p in (period, period / 2) if p >= 2]  # no wave is shorter than two frames
+    near = (strongest(trace.loss, 0.85 * p, 1.15 * p) for p in seen)
     return max(near, key=lambda wave: wave.stands_out)
 
 

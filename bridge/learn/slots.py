@@ -112,6 +112,8 @@ class Slots:
         told = brain.describe(life) | {"slot": str(slot), "name": name}
         picture = self._recalled.picture if self._recalled else self._made()
         kept = self._shelf[slot] = Kept(life.weights.flat.clone(), told, name, picture)
+        # What was to be loaded there was asked for before.
+        self._reading = [one for one in self._reading if one[1:] != (slot, life.name)]
         self.trouble = self.name = ""
         self._tell()
         if self.folder is not None:
