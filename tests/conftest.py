@@ -1,8 +1,33 @@
-"""No test writes where the user's own brains are."""
+"""No test writes where the user's own brains are; where everything is there, none is skipped."""
 
 import os
 
 import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--skip-is-failure", action="store_true", help="fail what would be skipped: all is there"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    return _or_failed(report, item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    return _or_failed(report, collector.config)
+
+
+def _or_failed(report, config):
+    if report.skipped and config.getoption("--skip-is-failure"):
+        *_, reason = report.longrepr
+        report.outcome, report.longrepr = "failed", f"{report.nodeid}: {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -26,6 +26,16 @@ def test_linux_takes_that_command_from_the_readme_itself():
     assert """grep -F "'.[test]'" README.md | head -n 1""" in script
 
 
+def test_programs_of_other_makers_come_after_it_and_none_may_be_missing():
+    *_, last = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert last == ".venv/bin/python -m pytest -m clients --skip-is-failure"
+
+
+def test_no_lock_file_names_hosts():
+    assert (ROOT / "tests/clients/.npmrc").read_text(encoding="utf-8") == "package-lock=false\n"
+    assert not list(ROOT.glob("tests/clients/*lock*"))
+
+
 def test_it_may_only_read_and_neither_hangs_nor_piles_up():
     assert re.findall(r"^permissions:\n  contents: read$", WORKFLOW, re.MULTILINE)
     assert WORKFLOW.count("permissions:") == 1

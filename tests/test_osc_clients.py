@@ -22,6 +22,8 @@ from bridge.space import AddressSpace
 
 PATCH = Path(__file__).parents[1] / "patches" / "puredata" / "first-light.pd"
 
+pytestmark = pytest.mark.clients
+
 needs_liblo = pytest.mark.skipif(
     not shutil.which("oscsend"), reason="oscsend is missing (Debian: liblo-tools)"
 )
