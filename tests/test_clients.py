@@ -1,17 +1,14 @@
-"""Programs of other makers against First Light itself: node, Pure Data, Chromium, mDNS browsers.
+"""Programs of other makers against First Light itself: node, PyPI's OSCQuery, mDNS browsers.
 
-All but one are programs that are no Python packages: .ci/run brings them and runs these.
+The page in a browser is in test_page.py.
 """
 
 import contextlib
-import os
-import re
-import shutil
 import subprocess
 import sys
 
 import pytest
-from fakes.programs import CLIENTS, Instrument, Node, PureData, needs, until
+from fakes.programs import Instrument, Node, needs, until
 from pythonoscquery.osc_query_client import OSCQueryClient
 from zeroconf import ServiceInfo
 
@@ -52,7 +49,8 @@ def osc(instrument, node):
     node("kept.udp.close()")
 
 
-def test_a_bundle_dated_in_an_hour_is_played_at_once(instrument, node, osc):
+@pytest.mark.usefixtures("osc")
+def test_a_bundle_dated_in_an_hour_is_played_at_once(instrument, node):
     node(
         """
         const when = require("osc").timeTag(3600);

@@ -21,7 +21,7 @@ from fakes.hand import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests" / "clients"
-SMALL = "--net tiles --size 64x48 --threads 1 --precision float32".split()
+SMALL = ["--net", "tiles", "--size", "64x48", "--threads", "1", "--precision", "float32"]
 SLOW = 60  # seconds in which a program must have answered
 
 
@@ -161,14 +161,18 @@ class PureData:
         path = " ".join(address.strip("/").split("/"))
         self._line.sendall(f"set {path};\nlist {value};\n".encode())
 
-    def hear(self, what: Callable[[str], Any]) -> Any:
-        """What `what` answers to the first printed line to which it answers something."""
+    def hear(self, address: str) -> float:
+        """The next number that is told at an address, in six figures."""
         assert self.process.stderr is not None
+        words = ["heard:", *address.strip("/").split("/")]
+        end = time.monotonic() + PATIENCE
         while select.select([self.process.stderr], [], [], PATIENCE)[0]:
-            line = self.process.stderr.readline().decode()
-            if found := what(line):
-                return found
-        raise AssertionError("Pure Data does not hear it")
+            line = self.process.stderr.readline().decode().split()
+            if [word for word in line[:-1] if word != "list"] == words:
+                return float(line[-1])
+            if time.monotonic() > end:
+                break
+        raise AssertionError(f"Pure Data does not hear {address}")
 
     def close(self) -> None:
         self._line.close()

@@ -1,0 +1,214 @@
+"""The page of First Light itself in a real browser, played by its mouse and keys."""
+
+import contextlib
+import shutil
+
+import pytest
+from fakes.browser import Page, button, fader, value
+from fakes.programs import Instrument, Node, PureData, needs, until
+
+from bridge.control.ear import Ear
+from bridge.control.web import open_page
+from bridge.params import Param
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.clients,
+    *needs("node"),
+    pytest.mark.skipif(not CHROMIUM, reason="chromium is missing"),
+]
+
+
+@pytest.fixture(scope="module")
+def node():
+    with contextlib.closing(Node()) as node:
+        yield node
+        node("await kept.browser?.close()")
+
+
+@pytest.fixture(scope="module")
+def instrument():
+    with contextlib.closing(Instrument()) as instrument:
+        yield instrument
+
+
+def opened(node, port, **screen):
+    return contextlib.closing(Page(node, CHROMIUM, f"http://127.0.0.1:{port}/", **screen))
+
+
+@pytest.fixture(scope="module")
+def page(node, instrument):
+    with opened(node, instrument.page) as page:
+        yield page
+
+
+@pytest.fixture
+def pure_data(instrument, tmp_path):
+    with contextlib.closing(PureData(tmp_path / "clients.pd", instrument.osc)) as pure_data:
+        yield pure_data
+
+
+@pytest.mark.parametrize("address", ["/learn/rate", "/learn/steps", "/see/gray"])
+def test_a_dragged_fader_moves_its_knob_along(page, instrument, address):
+    stood = page.stands(address)
+    page.drag(address, 0.25)
+    assert until(lambda: instrument.value(f"/norm{address}") != pytest.approx(stood, abs=0.01))
+    expected = pytest.approx(stood + 0.25, abs=0.05)
+    assert until(lambda: instrument.value(f"/norm{address}") == expected)
+    assert until(lambda: page.stands(address) == expected)
+
+
+def test_a_dragged_fader_shows_the_programs_own_words(page, instrument):
+    page.drag("/learn/clip", 0.1)
+    assert until(
+        lambda: (
+            instrument.value("/text/learn/clip") not in ("", "1")
+            and page.words(value("/learn/clip")) == instrument.value("/text/learn/clip")
+        )
+    )
+
+
+@pytest.mark.skipif(not shutil.which("pd"), reason="Pure Data is missing")
+def test_pure_data_hears_what_is_dragged(page, instrument, pure_data):
+    pure_data.play("/system/sync", pure_data.hears)
+    stood = pure_data.hear("/learn/trust")
+    page.drag("/learn/trust", 0.3)
+    assert until(lambda: pure_data.hear("/learn/trust") == six_figures(instrument, "/learn/trust"))
+    assert instrument.value("/learn/trust") > stood
+
+
+def six_figures(instrument, address):
+    return pytest.approx(instrument.value(address), rel=1e-5)
+
+
+@pytest.mark.skipif(not shutil.which("pd"), reason="Pure Data is missing")
+def test_what_pure_data_plays_moves_the_fader_on_the_page(page, pure_data):
+    pure_data.play("/norm/see/blur", 0.75)
+    assert until(lambda: page.stands("/see/blur") == pytest.approx(0.75))
+
+
+def test_a_typed_value_is_in_the_knobs_own_units(page, instrument):
+    page.click(value("/see/contrast"))
+    page('await page.keyboard.type("2.5"); await page.keyboard.press("Enter")')
+    assert until(lambda: instrument.value("/see/contrast") == 2.5)
+    assert until(lambda: page.words(value("/see/contrast")) == "2.5")
+
+
+def test_escape_takes_back_what_is_typed(page, instrument):
+    page.click(value("/see/invert"))
+    page('await page.keyboard.type("0.5"); await page.keyboard.press("Escape")')
+    page.drag("/learn/mask", 0.1)
+    assert until(lambda: instrument.value("/learn/mask") > 0)
+    assert instrument.value("/see/invert") == 0
+
+
+def test_a_double_click_brings_the_default_back_and_it_stays(page, instrument):
+    page.drag("/learn/momentum", 0.2)
+    assert until(lambda: instrument.value("/learn/momentum") > 0.9)
+    page.click(fader("/learn/momentum"), count=2)
+    assert until(lambda: instrument.value("/learn/momentum") == pytest.approx(0.9))
+    stood = page.stands("/learn/momentum")
+    page.later()
+    assert page.stands("/learn/momentum") == stood
+
+
+def test_a_fader_dragged_beyond_its_end_stays_there(page):
+    assert page.stands("/learn/edges") == 0
+    page.drag("/learn/edges", -0.25)
+    page.later()
+    assert page.stands("/learn/edges") == 0
+
+
+def test_a_tap_puts_the_fader_there(page, instrument):
+    page.click(fader("/learn/noise"))
+    assert until(lambda: instrument.value("/norm/learn/noise") == pytest.approx(0.5, abs=0.02))
+
+
+def test_one_click_on_blank_does_nothing_and_the_second_begins_again(page, instrument):
+    network = instrument.value("/stats/hash")
+    page.click(button("/learn/blank"))
+    assert until(lambda: page.words(button("/learn/blank")) == "blank: sure?")
+    page.drag("/learn/ssim", 0.2)
+    assert until(lambda: instrument.value("/learn/ssim") > 0)
+    assert instrument.value("/stats/hash") == network
+    page.click(button("/learn/blank"))
+    assert until(lambda: instrument.value("/stats/hash") != network)
+    assert page.words(button("/learn/blank")) == "blank"
+
+
+def test_who_does_not_confirm_is_asked_anew(page):
+    page.click(button("/memory/forget"))
+    assert page.words(button("/memory/forget")) == "forget: sure?"
+    assert until(lambda: page.words(button("/memory/forget")) == "forget")
+
+
+@pytest.mark.parametrize("name", ["seen", "made"])
+def test_a_picture_is_drawn_and_goes_on(page, name):
+    shown = pixels(page, name)
+    assert until(lambda: pixels(page, name)["spread"] > 10)
+    assert until(lambda: pixels(page, name)["all"] != shown["all"])
+
+
+def pixels(page, name):
+    return page(
+        """
+        return page.$eval(`#${given.name} canvas`, canvas => {
+          const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const light = [...data].filter((_, index) => index % 4 === 1);
+          return {spread: Math.max(...light) - Math.min(...light), all: light.join()};
+        });
+        """,
+        name=name,
+    )
+
+
+def test_the_page_comes_back_by_itself(node):
+    with playing(port=0) as first, opened(node, first.web.port) as page:
+        assert until(lambda: page.words("#doing") == "learning")
+        first.close()
+        assert until(lambda: page.words("#doing") == "no answer; trying again")
+        with playing(port=first.web.port) as second:
+            assert until(lambda: page.words("#doing") == "learning")
+            page.drag("/see/gray", 0.5)
+            assert until(lambda: second.space.apply(0.0) or second.space["/see/gray"].value > 0.4)
+
+
+class See:
+    gray = Param(0.0, min=0.0, max=1.0, doc="how much colour is taken away")
+
+
+@contextlib.contextmanager
+def playing(port):
+    """What pages see of First Light, in no time."""
+    with Ear(port=0) as ear:
+        open_page(ear, "127.0.0.1", port)
+        ear.space.add("/see", See())
+        ear.stats.state = "learning"
+        ear.complete()
+        yield ear
+
+
+@pytest.fixture(scope="module")
+def phone(node, instrument):
+    screen = {"width": 390, "height": 844, "deviceScaleFactor": 2}
+    with opened(node, instrument.page, **screen, isMobile=True, hasTouch=True) as phone:
+        for_all = "heads => heads.forEach(head => head.click())"
+        phone(f'await page.$$eval("section.shut h2", {for_all})')
+        yield phone
+
+
+def test_on_a_phone_nothing_lies_beside_the_screen(phone):
+    wide, screen = phone("""
+        return page.evaluate(() => [document.scrollingElement.scrollWidth, innerWidth]);
+    """)
+    assert wide <= screen
+
+
+def test_on_a_phone_every_fader_is_a_finger_high(phone):
+    heights = phone('return page.$$eval(".fader", all => all.map(one => one.clientHeight))')
+    assert len(heights) > 30
+    assert min(heights) >= 30
+
+
+def test_nothing_went_wrong_in_the_page(page):
+    assert page("return wrong") == []
