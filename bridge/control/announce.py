@@ -10,19 +10,25 @@ import ipaddress
 import logging
 import re
 import socket
+import threading
 from typing import Any
 
 log = logging.getLogger("bridge.osc")
 
 TYPES = ("_oscjson._tcp.local.", "_osc._udp.local.")
 ELSEWHERE = ("192.0.2.1", 9), ("2001:db8::1", 9)  # addresses that nobody has (RFC 5737, RFC 3849)
+LONGEST = 5.0  # seconds in which it has told, or has told that it is gone
 
 
 class Announcement:
-    """Tells the network where OSC and the page are, until closed; two with one name become two."""
+    """Tells the network where OSC and the page are, until closed; two with one name become two.
+
+    Asking whether a name is taken lasts seconds, so that is done on a thread of its own.
+    """
 
     def __init__(self, host: str, osc_port: int, web_port: int, name: str = "First Light") -> None:
-        self._told: Any = None
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
         try:
             zeroconf: Any = importlib.import_module("zeroconf")
         except ImportError:
@@ -31,11 +37,19 @@ class Announcement:
                 " python -m pip install '.[mdns]'"
             )
             return
+        services = list(zip(TYPES, (web_port, osc_port), strict=True))
+        self._thread = threading.Thread(
+            target=self._tell, args=(zeroconf, host, services, name), name="mdns", daemon=True
+        )
+        self._thread.start()
+
+    def _tell(self, zeroconf: Any, host: str, services: list[tuple[str, int]], name: str) -> None:
         addresses = reached_at(host)
+        told = None
         try:
-            self._told = zeroconf.Zeroconf(interfaces=addresses or zeroconf.InterfaceChoice.All)
-            for kind, port in zip(TYPES, (web_port, osc_port), strict=True):
-                self._told.register_service(
+            told = zeroconf.Zeroconf(interfaces=addresses or zeroconf.InterfaceChoice.All)
+            for kind, port in services:
+                told.register_service(
                     zeroconf.ServiceInfo(
                         kind,
                         f"{name}.{kind}",
@@ -50,13 +64,16 @@ class Announcement:
             log.warning(
                 "it is not announced to the network (%s); give surfaces its address.", problem
             )
+        self._closing.wait()
+        if told is not None:
+            with contextlib.suppress(OSError):
+                told.close()
 
     def close(self) -> None:
         """Tell that it is gone. Harmless when already closed."""
-        if self._told is not None:
-            with contextlib.suppress(OSError):
-                self._told.close()
-            self._told = None
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(timeout=LONGEST)
 
 
 def reached_at(host: str) -> list[str]:
