@@ -195,10 +195,11 @@ def test_npms_oscquery_discovers_it_on_the_network(announced):
         found = node("""
             const {OSCQueryDiscovery} = require("oscquery");
             const network = new OSCQueryDiscovery();
-            const up = new Promise((done, failed) => network.on("up", done).on("error", failed));
+            let up;
+            network.on("up", service => up = service);
             network.start();
-            const {address, port, hostInfo} = await up;
+            await until(() => up);
             network.stop();
-            return [address, port, hostInfo.name, hostInfo.oscPort];
+            return [up.address, up.port, up.hostInfo.name, up.hostInfo.oscPort];
         """)
     assert found == ["10.9.9.9", instrument.page, "First Light", instrument.osc]
