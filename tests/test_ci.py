@@ -1,7 +1,12 @@
 """What runs elsewhere before a change lands, as far as it can be told from here."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
@@ -29,6 +34,19 @@ def test_linux_takes_that_command_from_the_readme_itself():
 def test_programs_of_other_makers_come_after_it_and_none_may_be_missing():
     *_, last = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
     assert last == ".venv/bin/python -m pytest -m clients --skip-is-failure"
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 0), (["--skip-is-failure"], 1)])
+def test_there_a_skip_is_a_failure(tmp_path, words, code):
+    (tmp_path / "test_one.py").write_text(
+        "import pytest\ndef test_one(): pytest.skip('it is gone')"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "conftest", *words, tmp_path]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+    )  # fmt: skip
+    assert (done.returncode, "it is gone" in done.stdout) == (code, bool(code))
 
 
 def test_no_lock_file_names_hosts():
