@@ -174,6 +174,13 @@ def test_the_page_comes_back_by_itself(node):
             assert until(lambda: second.space.apply(0.0) or second.space["/see/gray"].value > 0.4)
 
 
+def test_however_often_the_line_came_back_pictures_are_asked_for_once(node):
+    with playing(port=0) as ear, opened(node, ear.web.port) as page:
+        page("await page.evaluate(() => { watch(); watch(); })")
+        page.later()
+        assert ear.web._connections == 2  # the line, and one for the pictures
+
+
 class See:
     gray = Param(0.0, min=0.0, max=1.0, doc="how much colour is taken away")
 
