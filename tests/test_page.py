@@ -181,6 +181,20 @@ def test_however_often_the_line_came_back_pictures_are_asked_for_once(node):
         assert ear.web._connections == 2  # the line, and one for the pictures
 
 
+def test_pictures_are_not_asked_for_again_before_they_came(node):
+    with playing(port=0) as ear, opened(node, ear.web.port) as page:
+        page("await page.waitForFunction(() => feed?.readyState === WebSocket.OPEN)")
+        asked = page("""
+            return page.evaluate(() => {
+              let asked = 0;
+              feed.send = () => asked++;
+              for (let times = 0; times < 3; times++) document.onvisibilitychange();
+              return asked;
+            });
+        """)
+        assert asked == 0
+
+
 class See:
     gray = Param(0.0, min=0.0, max=1.0, doc="how much colour is taken away")
 
