@@ -379,3 +379,23 @@ def test_no_pairs_make_no_datagram():
 def test_messages_are_one_datagram_each_and_leave_out_what_is_no_number():
     sent = list(messages([("/a", 0.5), ("/b", math.nan), ("/on", True), ("/name", "x")]))
     assert [decode(one).messages[0].arguments for one in sent] == [[0.5], [1], ["x"]]
+
+
+def test_the_short_way_of_one_number_says_what_the_long_way_says():
+    chance = random.Random(9137)
+    sound = [encode(f"/a/{n}", value) for n in range(4) for value in (0.5, -7, math.pi, 1 << 20)]
+    tricky = [message("/a", ",f"), message(",f", "f", bytes(4)), message("/a", "sf", bytes(8))]
+    tricky += [message("/" + "x" * 300, "i", bytes(4)), message("/a", "f", bytes(12))]
+    for _ in range(5000):
+        element = bytearray(chance.choice(sound + tricky))
+        for _ in range(chance.randint(0, 2)):
+            element[chance.randrange(len(element))] = chance.choice([0, 0x2C, 0x66, 0x69, 0x2F])
+        assert outcome(osc._message, bytes(element)) == outcome(osc._any_message, bytes(element))
+
+
+def outcome(read, element: bytes) -> object:
+    try:
+        found = read(element)
+    except osc._Malformed as problem:
+        return str(problem)
+    return found.address, [repr(value) for value in found.arguments]

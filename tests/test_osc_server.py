@@ -190,8 +190,9 @@ def test_a_blast_is_heard_in_its_order(hand, server, space):
     assert server.messages == len(note.heard) + 1
 
 
-def test_a_line_that_is_full_moves_on(hand, server, monkeypatch):
-    monkeypatch.setattr(server_module, "MOST_WAITING", 1)
+@pytest.mark.parametrize("limit", ["MOST_WAITING", "MOST_BYTES"])
+def test_a_line_that_is_full_moves_on(hand, server, monkeypatch, limit):
+    monkeypatch.setattr(server_module, limit, 1)
     hand.play(*[encode("/learn/rate", 0.5)] * 50)
     assert server.messages == 51
 

@@ -74,10 +74,11 @@ def watch():
         while time.perf_counter() < end:
             feed.send(json.dumps(have))
             more = 1
-            while more:
-                head = json.loads(feed.recv().split(b"\\n", 1)[0])
-                have[head["name"]], more = head["number"], head["more"]
-                shown[0] += 1
+            while more and time.perf_counter() < end:
+                with contextlib.suppress(TimeoutError):
+                    head = json.loads(feed.recv(timeout=0.5).split(b"\\n", 1)[0])
+                    have[head["name"]], more = head["number"], head["more"]
+                    shown[0] += 1
 def listen():
     with connect(f"ws://127.0.0.1:{port}/?bundles") as line:
         for path in paths:

@@ -34,6 +34,7 @@ LARGEST_FLOAT = 3.4028234663852886e38  # of 32 bits
 BUNDLE = b"#bundle\0"
 BUNDLE_HEADER = 16  # bytes: the word, then a time tag
 FIXED = {ord(tag): size for tags, size in (("ifrmc", 4), ("hdt", 8), ("TFNI[]", 0)) for tag in tags}
+NUMBERS = {b",f\0\0": struct.Struct(">f"), b",i\0\0": struct.Struct(">i")}
 TEXTS = b"sS"
 (BLOB,) = b"b"
 
@@ -69,6 +70,9 @@ def decode(datagram: bytes) -> Packet:
     A malformed message in a sound bundle loses only itself; a broken element size loses the rest
     of its bundle. Floats may be NaN or infinite: it is the knob that refuses them.
     """
+    head = _head_of_number(datagram[:-4])
+    if head is not None:  # what faders send, a thousand times: a fifth of the time
+        return Packet([_number(head, datagram)])
     packet = Packet()
     patterns = 0
     for element in _elements(datagram, packet.malformed):
@@ -128,6 +132,31 @@ def _element(datagram: bytes, at: int, end: int) -> tuple[int, int]:
 
 def _message(element: bytes) -> Message:
     """One message. Bytes after the last argument are ignored: small senders send whole buffers."""
+    head = _head_of_number(element[:-4])
+    return _any_message(element) if head is None else _number(head, element)
+
+
+def _number(head: tuple[str, struct.Struct], element: bytes) -> Message:
+    address, number = head
+    return Message(address, [*number.unpack_from(element, len(element) - 4)])
+
+
+@lru_cache(1024)  # a hand plays few addresses, again and again
+def _head_of_number(head: bytes) -> tuple[str, struct.Struct] | None:
+    """The address, and how to read the four bytes behind it, of what is a whole message with one
+    float or int but for these; None for whatever else it is, and for a pattern."""
+    if head[-4:] not in NUMBERS or not head.startswith(b"/"):
+        return None
+    try:
+        message = _any_message(head + bytes(4))
+    except _Malformed:
+        return None
+    if is_pattern(message.address) or _string(head, 0)[1] != len(head) - 4:
+        return None
+    return message.address, NUMBERS[head[-4:]]
+
+
+def _any_message(element: bytes) -> Message:
     address, at = _string(element, 0)
     if not address.startswith(b"/") or len(address) > LONGEST_ADDRESS:
         raise _Malformed(f"an address that is not / and up to {LONGEST_ADDRESS - 1} characters")

@@ -25,7 +25,8 @@ log = logging.getLogger("bridge.osc")
 RECEIVE_BUFFERS = 16 << 20, 8 << 20, 4 << 20, 1 << 20  # bytes asked for, until one is granted
 LARGEST_DATAGRAM = 65535
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has none; there a UDP send does not block
-MOST_WAITING = 16 << 20  # bytes taken from the system and not yet read: a minute of a flood
+MOST_WAITING = 1 << 15  # datagrams taken from the system and not yet read: half a second's reading
+MOST_BYTES = 16 << 20  # and theirs together
 BETWEEN = 16  # datagrams read before looking whether more have come
 MOST_SAID = 100  # different complaints that reach the log; the rest are only counted
 PAUSE = 0.05  # seconds after a failing socket
@@ -59,6 +60,7 @@ class OscServer:
         self._said: set[str] = set()
         self._waiting: deque[tuple[bytes, Any]] = deque()
         self._bytes = 0
+        self._counted = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="osc", daemon=True)
         self._thread.start()
@@ -90,7 +92,7 @@ class OscServer:
     def _take(self) -> None:
         """Put in line what has arrived; wait for something only where nothing is in line."""
         wait = not self._waiting
-        while self._bytes < MOST_WAITING and (wait or self._more()):
+        while self._has_room() and (wait or self._more()):
             try:
                 one = self._socket.recvfrom(LARGEST_DATAGRAM, 0 if wait else DONT_WAIT)
             except BlockingIOError:
@@ -104,6 +106,9 @@ class OscServer:
             wait = False
             self._waiting.append(one)
             self._bytes += len(one[0])
+
+    def _has_room(self) -> bool:
+        return len(self._waiting) < MOST_WAITING and self._bytes < MOST_BYTES
 
     def _more(self) -> bool:
         """Whether it is worth asking for more; where asking would wait, whether it is there."""
@@ -126,8 +131,10 @@ class OscServer:
         if packet.malformed:
             self.malformed += len(packet.malformed)
         if packet.messages:
-            self.messages += len(packet.messages)
-            self.heard = packet.messages[-1].address
+            self._counted += len(packet.messages)
+            if not self._waiting:  # of a flood, once for all that came together
+                self.messages = self._counted
+                self.heard = packet.messages[-1].address
         for message in packet.messages:
             self._space.set(message.address, message.arguments, sender)
 
