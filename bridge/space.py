@@ -204,9 +204,10 @@ class AddressSpace:
             if _at_once(knob):
                 getattr(knob.owner, knob.name)(arguments, sender)
                 return True
-            units = arguments if tree == "plain" else self._in_units(tree, knob, arguments)
             with self._lock:
                 self._note(tree, knob, arguments, sender)
+            units = arguments if tree == "plain" else self._in_units(tree, knob, arguments)
+            with self._lock:
                 self._take(knob, units)
         except Refused as problem:
             with self._lock:

@@ -250,6 +250,13 @@ def test_who_asks_again_without_names_keeps_its_trees(stage):
     assert stage.told(TABLET) == {"/text/learn/on": "off"}
 
 
+@pytest.mark.parametrize("address", ["/learn/rate", "/norm/learn/rate"])
+def test_a_fader_whose_value_was_refused_comes_back_in_its_own_tree(stage, address):
+    stage.ask(TABLET, "plain", "norm")
+    stage.play(TABLET, address, "fast")
+    assert list(stage.told(TABLET)) == [address]
+
+
 def test_the_label_beside_a_fader_follows_the_hand_on_it(stage):
     stage.ask(TABLET, "norm", "text")
     stage.play(TABLET, "/norm/learn/reach", 0.5)

@@ -20,7 +20,8 @@ HERE = {"Host": "127.0.0.1:9180"}
         "[::1]:9180",
         "[fe80::1%25eth0]:9180",
         socket.gethostname(),
-        f"{socket.gethostname().removesuffix('.local')}.local:9180",
+        f"{socket.gethostname().split('.')[0]}.local:9180",
+        f"{socket.gethostname().split('.')[0]}.",
     ],
 )
 def test_numbers_and_this_machines_own_names_are_here(host):

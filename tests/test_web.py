@@ -18,8 +18,8 @@ from websockets.sync.client import connect
 from bridge import Refusal
 from bridge.control import web as web_module
 from bridge.control.guard import Guard
-from bridge.control.osc import decode, encode
-from bridge.control.web import WebServer
+from bridge.control.osc import bundles, decode, encode
+from bridge.control.web import Budget, WebServer
 from bridge.params import Param, Reading, trigger
 from bridge.pictures import Pictures
 from bridge.space import AddressSpace
@@ -145,6 +145,19 @@ def test_a_browser_is_given_the_page_and_runs_nothing_else(stage):
     assert "sha256-" in headers["Content-Security-Policy"]
 
 
+def test_a_question_is_answered_whoever_accepts_what(stage):
+    for target in ("/?HOST_INFO", "/?token=x&HOST_INFO"):
+        assert b"WS_PORT" in stage.get(target, Accept="text/html, image/gif, */*")[1]
+
+
+def test_the_page_has_the_same_hash_from_a_windows_checkout(tmp_path, monkeypatch):
+    page = web_module._page()
+    copy = tmp_path / "page.html"
+    copy.write_bytes(web_module.PAGE.read_bytes().replace(b"\n", b"\r\n"))
+    monkeypatch.setattr(web_module, "PAGE", copy)
+    assert web_module._page() == page
+
+
 def test_the_page_needs_nothing_from_outside():
     page = web_module.PAGE.read_text(encoding="utf-8")
     for word in ("src=", "href=", "@import", "url(", "http:", "https:", "//cdn"):
@@ -176,9 +189,11 @@ def test_the_token_is_asked_for(stage, guard):
     stage.client("/pictures?token=sesame")
 
 
-def test_who_is_not_on_the_list_is_turned_away(stage, guard, monkeypatch):
+def test_who_is_not_on_the_list_is_hung_up_on(stage, guard, monkeypatch):
     monkeypatch.setattr(guard, "lets", lambda _: False)
-    assert stage.get("/learn/rate")[0] == 403
+    with pytest.raises(OSError):  # noqa: PT011  # reset, or closed without a word
+        stage.get("/learn/rate")
+    assert guard.denied == 1
 
 
 def test_no_more_than_so_many_stay(stage, monkeypatch):
@@ -339,6 +354,15 @@ def test_a_client_that_sends_back_what_it_read_when_it_comes_moves_nothing(stage
     assert stage.learner.rate == 0.0101
 
 
+def test_a_hand_that_comes_back_to_where_it_began_is_no_echo(stage):
+    client = stage.client()
+    client.send(encode("/norm/learn/rate", 0.8))
+    client.send(encode("/norm/learn/rate", 0.5))
+    listen(client, "/learn/loss")
+    stage.space.apply(0.0)
+    assert stage.learner.rate == pytest.approx(0.01)
+
+
 def test_a_client_that_has_just_come_may_still_play(stage):
     client = stage.client()
     client.send(encode("/learn/rate", 0.3))
@@ -365,11 +389,51 @@ def test_a_message_that_is_too_long_ends_only_its_own_line(stage, hand):
 
 
 def test_who_is_too_fast_waits():
-    client = web_module.Client(None, 1, 0, 0.0, False)  # type: ignore[arg-type]
-    waits = [client.spend(0.0) for _ in range(int(web_module.FASTEST) + 2)]
-    assert waits[: int(web_module.FASTEST)] == [0.0] * int(web_module.FASTEST)
-    assert waits[-1] == pytest.approx(2 / web_module.FASTEST)
-    assert client.spend(2.0) == 0.0
+    budget = Budget(100.0, 0.0)
+    assert [budget.spend(1, 0.0) for _ in range(100)] == [0.0] * 100
+    assert budget.spend(50, 0.0) == pytest.approx(0.5)
+    assert budget.spend(1, 2.0) == 0.0
+
+
+@pytest.mark.usefixtures("hand")
+def test_a_packet_costs_as_much_as_is_in_it(stage):
+    packet = next(iter(bundles([("/learn/rate", 0.5)] * 60, limit=1 << 15)))
+    (client,) = stage.web._clients
+    assert stage.web._hear(client, packet) == 60
+    assert stage.web._hear(client, "{}") == 1
+
+
+def test_the_tree_is_not_made_anew_for_every_question(stage, monkeypatch):
+    monkeypatch.setattr(web_module, "KEPT", 60.0)
+    answers = {stage.get("/learn")[0:2] for _ in range(5)}
+    stage.learner.rate = 0.9
+    assert stage.get("/learn")[0:2] in answers
+    assert json.loads(stage.get("/learn/rate?VALUE")[1])["VALUE"] == [0.9]
+
+
+def test_too_many_questions_are_turned_away(stage):
+    for _ in range(int(web_module.MOST_ANSWERS)):
+        stage.web._answers.allows(1e12)  # a second's worth, in a second that is yet to come
+    assert stage.get("/learn/steps?VALUE")[0] == 429
+
+
+def test_connections_that_say_nothing_leave_room_for_this_machine(stage):
+    for host in ["10.0.0.9"] * 60 + [f"10.0.1.{number}" for number in range(100)]:
+        if stage.web.admits(host):
+            stage.web.count(host, 1)
+    assert stage.web._lines["10.0.0.9"] == web_module.MOST_OF_A_HOST
+    assert sum(stage.web._lines.values()) == web_module.MOST_LINES
+    assert stage.get("/learn/rate")[0] == 200
+
+
+def test_lines_that_have_gone_are_no_longer_counted(stage):
+    for _ in range(3):
+        stage.get("/learn/rate")
+    client = stage.client()
+    listen(client, "/learn/rate")
+    client.close()
+    stage.web.close()
+    assert stage.web._lines == {}
 
 
 def test_pages_are_counted(stage):
@@ -437,6 +501,21 @@ def test_several_come_in_one_answer(stage):
     heads = [shown(client)[0] for _ in range(3)]
     assert [head["name"] for head in heads] == ["seen", "made", "brain/1"]
     assert [head["more"] for head in heads] == [2, 1, 0]
+
+
+def test_a_picture_that_is_forgotten_meanwhile_costs_the_page_nothing(stage, monkeypatch):
+    encode_it = stage.web._feed._encode
+
+    def forgetful(name, pixels):
+        stage.pictures.forget("brain/1")
+        return encode_it(name, pixels)
+
+    monkeypatch.setattr(stage.web._feed, "_encode", forgetful)
+    for name in ("made", "brain/1"):
+        stage.pictures.publish(name, picture(9))
+    client = stage.client("/pictures")
+    client.send('{"made": 0, "brain/1": 0}')
+    assert [shown(client)[0]["name"] for _ in range(2)] == ["made", "brain/1"]
 
 
 def test_one_picture_is_encoded_once_for_all_pages(stage, monkeypatch):

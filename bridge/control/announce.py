@@ -77,8 +77,8 @@ class Announcement:
 
 
 def reached_at(host: str) -> list[str]:
-    """The addresses at which others reach what listens on `host`: itself, or for all networks the
-    one from which this machine would send."""
+    """The addresses at which others reach what listens on `host`: itself, or for all networks
+    those of this machine, first the one from which it would send to the world."""
     if host not in ("0.0.0.0", "::"):
         return [host]
     found = []
@@ -86,7 +86,20 @@ def reached_at(host: str) -> list[str]:
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
             one.connect(elsewhere)  # of UDP that sends nothing
             found.append(str(one.getsockname()[0]))
-    return [a for a in found if not ipaddress.ip_address(a.partition("%")[0]).is_loopback]
+    found += _interfaces()
+    return [
+        a for a in dict.fromkeys(found) if not ipaddress.ip_address(a.partition("%")[0]).is_loopback
+    ]
+
+
+def _interfaces() -> list[str]:
+    """This machine's own addresses, where zeroconf's companion can tell: a stage's network may
+    have no way out, and then nothing shows which address it would send from."""
+    try:
+        ifaddr: Any = importlib.import_module("ifaddr")
+    except ImportError:
+        return []
+    return [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
 
 
 def _label(name: str) -> str:

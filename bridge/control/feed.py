@@ -48,28 +48,29 @@ class Feed:
                 self._pictures.watch()
                 await asyncio.sleep(LOOK)
                 newer = self._newer(asked)
-            for left, name in zip(reversed(range(len(newer))), newer, strict=True):
-                number, jpeg = await self._jpeg(name)
+            shown = [(name, self._jpeg(name, *newest)) for name, newest in newer.items()]
+            for left, (name, (number, encoding)) in zip(
+                reversed(range(len(shown))), shown, strict=True
+            ):
                 head = json.dumps({"name": name, "number": number, "more": left}).encode()
-                await connection.send(head + b"\n" + jpeg)
+                await connection.send(head + b"\n" + await asyncio.shield(encoding))
+            await asyncio.sleep(FASTEST if newer else LOOK)
 
-    def _newer(self, asked: dict[str, int]) -> list[str]:
+    def _newer(self, asked: dict[str, int]) -> dict[str, tuple[int, np.ndarray]]:
         found = {name: self._pictures.newest(name) for name in asked}
-        return [name for name, one in found.items() if one and one[0] != asked[name]]
+        return {name: one for name, one in found.items() if one and one[0] != asked[name]}
 
-    async def _jpeg(self, name: str) -> tuple[int, bytes]:
-        """The newest picture of a name, encoded: once, for all who ask meanwhile."""
-        newest = self._pictures.newest(name)
-        assert newest is not None
-        number, pixels = newest
+    def _jpeg(
+        self, name: str, number: int, pixels: np.ndarray
+    ) -> tuple[int, asyncio.Future[bytes]]:
+        """A picture being encoded: once, for all who ask meanwhile."""
         if name not in self._encoded or self._encoded[name][0] != number:
             loop = asyncio.get_running_loop()
             self._encoded[name] = (
                 number,
                 loop.run_in_executor(self._beside, self._encode, name, pixels),
             )
-        number, encoding = self._encoded[name]
-        return number, await asyncio.shield(encoding)
+        return self._encoded[name]
 
     def _encode(self, name: str, pixels: np.ndarray) -> bytes:
         begun = time.perf_counter()

@@ -8,6 +8,7 @@ is not the one it sent: clipped, coerced, on its way under `/system/slew`, or re
 
 import ipaddress
 import logging
+import math
 import socket
 import struct
 import threading
@@ -29,7 +30,8 @@ EVERY = 1 / 30  # seconds from one turn's end to the next: never over thirty a s
 BEAT = 1.0  # seconds between heartbeats
 MOST_GUESTS = 16  # subscribers beside those of the configuration
 PAUSE = 0.05  # seconds between two answers to one asker
-MOST_ASKERS = 8  # answered within one pause
+MOST_ASKERS = 8  # answered within one window: a whole answer takes the interpreter for 4 ms
+WINDOW = 0.25  # seconds
 STATE = "/stats/state"  # told with every heartbeat
 FLOAT32 = struct.Struct("f")
 WEBSOCKET = "websocket"  # what senders have for a host that are no UDP address: they LISTEN
@@ -81,7 +83,7 @@ class Feedback:
             to: Subscriber(to, wants, by_host=not here_only(to[0]), fixed=True)
             for to, wants in fixed
         }
-        self._answered: dict[Any, float] = {}  # destination: when, within the last PAUSE
+        self._answered: dict[Any, float] = {}  # destination: when, within the last WINDOW
         self._since = 0
         self._due = clock()
         self._everything = threading.Event()
@@ -112,8 +114,8 @@ class Feedback:
     def _may_answer(self, to: Any) -> bool:
         """A flood of questions with a forged sender must not become a larger flood of answers."""
         now = self._clock()
-        self._answered = {who: at for who, at in self._answered.items() if now - at < PAUSE}
-        if to in self._answered or len(self._answered) >= MOST_ASKERS:
+        self._answered = {who: at for who, at in self._answered.items() if now - at < WINDOW}
+        if now - self._answered.get(to, -math.inf) < PAUSE or len(self._answered) >= MOST_ASKERS:
             return False
         self._answered[to] = now
         return True

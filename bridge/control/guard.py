@@ -32,8 +32,9 @@ class Guard:
     def __init__(self, allow: Sequence[str] = (), token: str = "") -> None:
         self.token = token
         self._networks = [_network(place) for place in allow]
-        name = socket.gethostname().lower()
-        self._names = {"localhost", name, f"{name.removesuffix('.local')}.local"}
+        name = socket.gethostname().lower().rstrip(".")
+        short = name.split(".")[0]
+        self._names = {"localhost", name, short, f"{short}.local"}
         self._known: dict[str, bool] = {}
 
     def lets(self, sender: Any) -> bool:
@@ -69,7 +70,7 @@ class Guard:
         """Whether a Host header is a number, or a name that is surely ours: a name that leads here
         but is somebody else's is how a foreign page would get in."""
         name = (urlsplit(f"//{host}").hostname or "") if _whole(host) else ""
-        if name in self._names:
+        if name.rstrip(".") in self._names:
             return True
         try:
             ipaddress.ip_address(name.partition("%")[0])

@@ -47,19 +47,25 @@ def host_info(name: str, osc_port: int, web_port: int) -> Node:
 def answer(space: AddressSpace, target: str, info: Node) -> tuple[int, Node | None]:
     """The HTTP status and the JSON for a request's target, "/learn/rate?VALUE"."""
     parts = urlsplit(target)
-    asked = parts.query.split("&")[0].partition("=")[0]
+    asked = attribute(target)
     if asked == "HOST_INFO":
         return 200, info
     found = node(space, unquote(parts.path))
     if found is None:
         return 404, None
-    if not asked or asked == "token":
+    if not asked:
         return 200, found
     if asked not in ATTRIBUTES:
         return 400, None
     if asked == "VALUE" and not found["ACCESS"] & 1:
         return 204, None
     return 200, {asked: found[asked]} if asked in found else {}
+
+
+def attribute(target: str) -> str:
+    """What of a node a request asks for: its first word, but for our token; "" for all of it."""
+    words = (word.partition("=")[0] for word in urlsplit(target).query.split("&"))
+    return next((word for word in words if word not in ("", "token")), "")
 
 
 def node(space: AddressSpace, path: str) -> Node | None:

@@ -20,9 +20,10 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -50,7 +51,11 @@ EVERY = 1 / 20  # seconds between two tellings of one client
 LOOK = 0.5  # seconds between two looks at what knobs may be
 MOST_CLIENTS = 64  # connections that stay
 LARGEST = 1 << 16  # bytes of one message
-FASTEST = 2000.0  # messages a second from one client; who is faster waits
+FASTEST = 2000.0  # messages a second from one client, and twice that from all; who is faster waits
+MOST_LINES = 128  # connections of any kind: one that says nothing holds a file open too
+MOST_OF_A_HOST = 48  # of them, from one other machine; ten pages are twenty
+KEPT = 0.25  # seconds for which an answer of the tree is given again
+MOST_ANSWERS = 40.0  # of the tree, a second: each takes the interpreter for two milliseconds
 ARRIVING = 2.0  # seconds in which a client may be sending back what it has just read
 NEARLY = 0.002  # of a range: what is lost in a client's own steps
 
@@ -68,27 +73,60 @@ class Client:
     since: int  # the space's clock when it was last told
     came: float
     bundles: bool  # whether it takes many messages in one packet
+    moved: set[str] = field(default_factory=set)  # what it has played: it is a hand
     listens: dict[str, tuple[Tree, Knob]] = field(default_factory=dict)
     new: set[str] = field(default_factory=set)  # to be told whether they change or not
     paths: list[str] = field(default_factory=list)  # whose attributes have changed
-    budget: float = FASTEST
-    counted: float = 0.0
 
     @property
     def sender(self) -> tuple[str, int]:
         return (WEBSOCKET, self.number)
 
-    def spend(self, now: float) -> float:
-        """Seconds that a client has to wait before its next message is read."""
-        self.budget = min(FASTEST, self.budget + (now - self.counted) * FASTEST) - 1
-        self.counted = now
-        return max(0.0, -self.budget / FASTEST)
+
+class Budget:
+    """So many a second, and a second's worth at once."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate, self._left, self._counted = rate, rate, now
+
+    def spend(self, count: int, now: float) -> float:
+        """Seconds to wait after spending `count`; 0 while there is enough."""
+        self._left = min(self._rate, self._left + (now - self._counted) * self._rate) - count
+        self._counted = now
+        return max(0.0, -self._left / self._rate)
+
+    def allows(self, now: float) -> bool:
+        """Spend one, if there is one."""
+        if self.spend(1, now) == 0:
+            return True
+        self._left += 1
+        return False
 
 
 def open_page(ear: Ear, host: str, port: int) -> None:
     """Open the page of an ear. Raises Refusal as WebServer does."""
     web = WebServer(ear.space, Pictures(), ear.guard, host=host, port=port, osc_port=ear.port)
     ear.serve(web)
+
+
+class Line(ServerConnection):
+    """A connection that counts from its first byte: files that one can have open are few."""
+
+    def __init__(self, web: "WebServer", *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._web, self._host = web, ""
+
+    def connection_made(self, transport: Any) -> None:
+        host = str(transport.get_extra_info("peername", ("",))[0])
+        if not self._web.admits(host):
+            transport.abort()
+        self._host = host
+        self._web.count(host, 1)
+        super().connection_made(transport)
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        self._web.count(self._host, -1)
+        super().connection_lost(problem)
 
 
 class WebServer:
@@ -122,10 +160,16 @@ class WebServer:
         self._announcement: Announcement | None = None
         self._clients: set[Client] = set()
         self._connections = 0
+        self._lines: dict[str, int] = {}  # open connections of each host
         self._numbers = 0
+        self._everybodys = Budget(2 * FASTEST, time.monotonic())
+        self._answers = Budget(MOST_ANSWERS, time.monotonic())
+        self._kept: dict[str, tuple[float, Response]] = {}
         self._may_be: dict[str, tuple[tuple[str, ...], bool]] = {}
         self._page, self._policy = _page()
-        self._loop = asyncio.new_event_loop()
+        # Windows' own loop stops listening for good when one connection is reset while it is
+        # taken (python/cpython#93821).
+        self._loop = asyncio.SelectorEventLoop()
         self._closing = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
@@ -137,7 +181,7 @@ class WebServer:
         """Where a browser finds the page: one on the network, if it listens there."""
         host = next(iter(reached_at(self._host)), "127.0.0.1")
         host = f"[{host}]" if ":" in host else host
-        token = f"?token={self._guard.token}" if self._guard.token else ""
+        token = f"?token={quote(self._guard.token, safe='')}" if self._guard.token else ""
         return f"http://{host}:{self.port}/{token}"
 
     def changed(self) -> None:
@@ -167,10 +211,11 @@ class WebServer:
             self._welcome,
             sock=self._socket,
             process_request=self._request,
+            create_connection=cast(Any, partial(Line, self)),
             max_size=LARGEST,
             compression=None,
             logger=QUIET,
-            open_timeout=5,
+            open_timeout=3,
             close_timeout=1,
             server_header=None,
         ) as server:
@@ -179,32 +224,63 @@ class WebServer:
             watching.cancel()
             server.close()
 
+    def admits(self, host: str) -> bool:
+        """Whether one more connection of a host may be open; this machine always finds a place."""
+        others = sum(count for one, count in self._lines.items() if not here_only(one))
+        if not self._guard.lets((host,)):
+            self._guard.denied += 1
+            return False
+        if here_only(host):
+            return self._lines.get(host, 0) < MOST_LINES
+        return others < MOST_LINES and self._lines.get(host, 0) < MOST_OF_A_HOST
+
+    def count(self, host: str, by: int) -> None:
+        """Remember that a connection of a host has come or gone."""
+        left = self._lines.get(host, 0) + by
+        if left:
+            self._lines[host] = left
+        else:
+            self._lines.pop(host, None)
+
     # HTTP
 
-    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _request(self, _connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request, or None for what becomes a WebSocket."""
         headers = {
             name: ", ".join(request.headers.get_all(name))
             for name in ("Host", "Origin", "Authorization", "Accept", "Upgrade")
             if name in request.headers
         }
-        if not self._guard.lets(connection.remote_address):
-            return self._turn_away(403, "this address is not let in; start with --allow for it.")
         status, reason = self._guard.objection(headers, request.path)
         if status:
             return self._turn_away(status, reason)
-        path = urlsplit(request.path).path
+        path, asked = urlsplit(request.path).path, oscquery.attribute(request.path)
         if headers.get("Upgrade", "").lower() == "websocket":
             if self._connections >= MOST_CLIENTS:
                 return _response(503, b"too many are here; close a page.\n", "text/plain")
             return None if path in ("/", "/pictures") else _response(404)
-        if path == "/" and "text/html" in headers.get("Accept", ""):
-            return _response(200, self._page, "text/html; charset=utf-8", self._policy)
-        status, found = oscquery.answer(self._space, request.path, self._info)
+        if path == "/" and not asked and "text/html" in headers.get("Accept", ""):
+            # Older Safaris do not take our own WebSocket for 'self'.
+            policy = self._policy.replace("'self'", f"'self' ws://{headers['Host']}")
+            return _response(200, self._page, "text/html; charset=utf-8", policy)
+        return self._answer(request.path)
+
+    def _answer(self, target: str) -> Response:
+        """OSCQuery's answer; the same again for a moment, and no more than so many a second."""
+        now = time.monotonic()
+        self._kept = {one: kept for one, kept in self._kept.items() if now - kept[0] < KEPT}
+        if target in self._kept:
+            return self._kept[target][1]
+        if not self._answers.allows(now):
+            return _response(429, b"too many questions; ask more slowly.\n", "text/plain")
+        status, found = oscquery.answer(self._space, target, self._info)
         if found is None:
             return _response(status)
         body = json.dumps(found, allow_nan=False, separators=(",", ":")).encode()
-        return _response(status, body, "application/json")
+        answer = _response(status, body, "application/json")
+        if oscquery.attribute(target) != "VALUE":
+            self._kept[target] = now, answer
+        return answer
 
     def _turn_away(self, status: int, reason: str) -> Response:
         self._guard.denied += 1
@@ -224,26 +300,27 @@ class WebServer:
         except ConnectionClosed:
             pass
         except Exception as problem:  # the edge: no client may end the thread
-            self.broken += 1
-            if self.broken == 1:
-                log.warning("a page failed: %s", problem, exc_info=problem)
+            self._broke(problem)
         finally:
             self._connections -= 1
+
+    def _broke(self, problem: Exception) -> None:
+        self.broken += 1
+        if self.broken == 1:
+            log.warning("a page failed: %s", problem, exc_info=problem)
 
     async def _talk(self, connection: ServerConnection, *, bundles: bool) -> None:
         self._numbers += 1
         now = time.monotonic()
         client = Client(connection, self._numbers, self._space.changes(1 << 62).until, now, bundles)
-        client.counted = now
+        own = Budget(FASTEST, now)
         self._clients.add(client)
         self.pages = len(self._clients)
         telling = asyncio.create_task(self._tell(client))
         try:
             async for message in connection:
-                self._hear(client, message)
-                wait = client.spend(time.monotonic())
-                if wait:
-                    await asyncio.sleep(wait)
+                count, now = self._hear(client, message), time.monotonic()
+                await asyncio.sleep(max(own.spend(count, now), self._everybodys.spend(count, now)))
         finally:
             telling.cancel()
             self._clients.discard(client)
@@ -251,15 +328,19 @@ class WebServer:
 
     # Hearing
 
-    def _hear(self, client: Client, message: str | bytes) -> None:
+    def _hear(self, client: Client, message: str | bytes) -> int:
+        """Do what a client says. Answers how many messages that were."""
         if isinstance(message, str):
             self._command(client, message)
-            return
-        for one in osc.decode(message).messages:
+            return 1
+        packet = osc.decode(message)
+        for one in packet.messages:
             if one.address == SYNC:
                 client.new.update(client.listens)
             elif not self._echoes(client, one.address, one.arguments):
+                client.moved.add(one.address)
                 self._space.set(one.address, one.arguments, client.sender)
+        return len(packet.messages) + len(packet.malformed)
 
     def _command(self, client: Client, text: str) -> None:
         try:
@@ -283,6 +364,8 @@ class WebServer:
         (Vidvox's page does so with every slider): that is no hand."""
         if time.monotonic() - client.came > ARRIVING or len(arguments) != 1:
             return False
+        if address in client.moved:
+            return False
         tree, plain = trees.split(address)
         if plain not in self._space or not isinstance(self._space[plain].declared, Param):
             return False
@@ -292,7 +375,7 @@ class WebServer:
 
     async def _tell(self, client: Client) -> None:
         """Tell one client, again and again, what is new to it."""
-        with contextlib.suppress(ConnectionClosed):
+        try:
             while True:
                 while client.paths:
                     said = {"COMMAND": "PATH_CHANGED", "DATA": client.paths.pop(0)}
@@ -300,6 +383,11 @@ class WebServer:
                 for packet in _packets(self._news(client), bundles=client.bundles):
                     await client.connection.send(packet)
                 await asyncio.sleep(EVERY)
+        except ConnectionClosed:
+            pass
+        except Exception as problem:  # the edge: a client that is told nothing must not look well
+            self._broke(problem)
+            await client.connection.close()
 
     def _news(self, client: Client) -> list[tuple[str, Value]]:
         news = self._space.changes(client.since)
@@ -316,11 +404,17 @@ class WebServer:
     async def _watch_paths(self) -> None:
         """Tell everybody where a choice, or whether a knob moves anything, has become another."""
         while True:
-            now = {knob.address: (knob.choices, knob.active) for knob in self._space}
-            before, self._may_be = self._may_be, now
-            if before:
-                self._tell_paths([a for a, may in now.items() if before.get(a, may) != may])
+            try:
+                self._look_at_paths()
+            except Exception as problem:  # the edge: the next look may be better
+                self._broke(problem)
             await asyncio.sleep(LOOK)
+
+    def _look_at_paths(self) -> None:
+        now = {knob.address: (knob.choices, knob.active) for knob in self._space}
+        before, self._may_be = self._may_be, now
+        if before:
+            self._tell_paths([a for a, may in now.items() if before.get(a, may) != may])
 
     def _tell_paths(self, paths: Iterable[str]) -> None:
         for client in self._clients:
@@ -369,7 +463,7 @@ def _response(
 
 def _page() -> tuple[bytes, str]:
     """The page, and the policy by which a browser runs its own script and no other."""
-    page = PAGE.read_bytes()
+    page = PAGE.read_bytes().replace(b"\r\n", b"\n")  # as a browser has it when it takes the hash
     hashes = {
         tag: " ".join(
             f"'sha256-{base64.b64encode(hashlib.sha256(inside).digest()).decode()}'"
