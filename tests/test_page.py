@@ -137,6 +137,64 @@ def test_one_click_on_blank_does_nothing_and_the_second_begins_again(page, instr
     assert page.words(button("/learn/blank")) == "blank"
 
 
+def test_a_switch_shows_its_own_press_and_can_be_pressed_back(page, instrument):
+    page.click(button("/learn/on"))
+    assert until(lambda: instrument.value("/learn/on") is False)
+    assert page.words(button("/learn/on")) == "off"
+    page.click(button("/learn/on"))
+    assert until(lambda: instrument.value("/learn/on") is True)
+    assert page.words(button("/learn/on")) == "on"
+
+
+def test_a_choice_shows_its_own_press(page, instrument):
+    page.click('.knob[data-address="/system/lost"] button:nth-child(2)')
+    assert until(lambda: instrument.value("/system/lost") == "dream")
+    on = ".knob[data-address='/system/lost'] .on"
+    assert until(lambda: page.words(on) == "dream")
+
+
+def test_what_another_hand_changes_takes_no_fader_out_of_the_hand(page, instrument):
+    take = "await page.evaluate(of => { window.taken = document.querySelector(of); }, given.of)"
+    page(take, of=fader("/see/zoom"))
+    page.click('.knob[data-address="/learn/rule"] button:nth-child(1)')
+    sleeps = "return page.$eval(given.of, one => one.classList.contains('inactive'))"
+    assert until(lambda: page(sleeps, of='.knob[data-address="/learn/second"]'))
+    assert page("return page.evaluate(() => window.taken.isConnected)")
+    assert instrument.value("/learn/rule") == "sgd"
+
+
+def test_a_value_that_is_clicked_and_left_is_not_set(page, instrument):
+    page.click(value("/learn/decay"))
+    page('await page.keyboard.type("0.012345"); await page.keyboard.press("Enter")')
+    assert until(lambda: instrument.value("/learn/decay") == pytest.approx(0.012345))
+    assert until(lambda: page.words(value("/learn/decay")) == "0.0123")
+    page.click(value("/learn/decay"))
+    page('await page.keyboard.press("Enter")')
+    page.drag("/learn/l1", 0.2)
+    assert until(lambda: instrument.value("/learn/l1") > 0)
+    assert instrument.value("/learn/decay") == pytest.approx(0.012345)
+
+
+def test_a_look_over_a_full_slot_is_asked_for(page, instrument):
+    looks = "[data-menu='/preset/name'].choice button"
+    page.click(looks)
+    assert until(lambda: instrument.value("/preset/slots") != "")
+    there = instrument.value("/preset/slots")
+    page.click(f"{looks}:nth-child(3)")
+    page.drag("/learn/l2", -0.2)
+    assert until(lambda: instrument.value("/learn/l2") < 1)
+    assert instrument.value("/preset/slots") == there
+    page.click(f"{looks}:nth-child(3)")
+    assert until(lambda: instrument.value("/preset/slots") != there)
+
+
+def test_a_network_that_is_gone_is_told_though_nothing_was_closed(page):
+    page("await page.evaluate(() => { line.onmessage = null; heard = performance.now() - 5000; })")
+    gone = "document.querySelector('#doing').textContent"
+    assert until(lambda: "trying again" in page(f"return page.evaluate(() => {gone})"))
+    assert until(lambda: "trying" not in page(f"return page.evaluate(() => {gone})"))
+
+
 def test_who_does_not_confirm_is_asked_anew(page):
     page.click(button("/memory/forget"))
     assert page.words(button("/memory/forget")) == "forget: sure?"
