@@ -244,9 +244,9 @@ def _alone() -> Table:
     worst, slow = 0.0, 0
     for _ in range(FUZZED):
         datagram = _mutated(dice, (one, sixty))
-        begun = time.perf_counter()
+        begun = time.thread_time()  # the processor's, which nobody else can take away
         _heard(space, datagram)
-        took = (time.perf_counter() - begun) * 1e6
+        took = (time.thread_time() - begun) * 1e6
         worst, slow = max(worst, took), slow + (took > 1000)
     table.add_row(f"the worst of {FUZZED:,} mutilated ({slow} over 1 ms)", f"{worst:.0f}")
     return table
