@@ -5,6 +5,15 @@ import os
 import pytest
 
 
+def pytest_configure(config):
+    """Give each of the processes a core of its own: the instrument pins itself to the first one it
+    may have, and two that shared that one would leave the other idle."""
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker[2:]) % len(cores)]})
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--skip-is-failure", action="store_true", help="fail what would be skipped: all is there"

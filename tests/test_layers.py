@@ -157,7 +157,7 @@ def test_only_the_engines_turn_and_the_control_threads_edge_catch_everything():
                 if names in ("", "Exception", "BaseException"):
                     broad.append(str(path.relative_to(BRIDGE)))
     edges = ["control/feedback.py", "control/server.py", "control/web.py"]
-    assert sorted(broad) == [*edges, "engine.py"]
+    assert sorted(set(broad)) == [*edges, "engine.py"]
 
 
 def test_the_command_answers_help_without_torch():

@@ -27,6 +27,19 @@ def space():
     return play.catalogue()
 
 
+@pytest.fixture(scope="module")
+def another():
+    """The same knobs, put together anew."""
+    return play.catalogue()
+
+
+@pytest.fixture(scope="module")
+def extended():
+    space = play.catalogue()
+    space.add("/extra", Extra())
+    return space
+
+
 @pytest.mark.parametrize("name", surfaces.NAMES)
 def test_what_is_committed_is_what_the_knobs_make(name, space):
     for path, content in surfaces.files(name, space, Place()).items():
@@ -37,8 +50,8 @@ def test_what_is_committed_is_what_the_knobs_make(name, space):
 
 
 @pytest.mark.parametrize("name", surfaces.NAMES)
-def test_the_same_knobs_make_the_same_bytes(name, space):
-    assert surfaces.files(name, space, Place()) == surfaces.files(name, play.catalogue(), Place())
+def test_the_same_knobs_make_the_same_bytes(name, space, another):
+    assert surfaces.files(name, space, Place()) == surfaces.files(name, another, Place())
 
 
 @pytest.mark.parametrize("name", surfaces.NAMES)
@@ -50,10 +63,8 @@ def test_a_readme_has_at_most_five_steps(name, space):
 
 
 @pytest.mark.parametrize("name", surfaces.NAMES)
-def test_a_knob_added_on_one_line_is_in_every_patch(name):
-    space = play.catalogue()
-    space.add("/extra", Extra())
-    made = [unpacked(content) for content in surfaces.files(name, space, Place()).values()]
+def test_a_knob_added_on_one_line_is_in_every_patch(name, extended):
+    made = [unpacked(content) for content in surfaces.files(name, extended, Place()).values()]
     assert any(b"/extra/sparkle" in content or b"extra sparkle" in content for content in made)
 
 
