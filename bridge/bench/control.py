@@ -220,12 +220,13 @@ def _hand(run: Played, hand: list[object]) -> Iterator[None]:
 
 def _used() -> dict[str, float]:
     """Seconds of a core that each named thread has used, where the system tells."""
-    if not hasattr(time, "pthread_getcpuclockid"):
+    clock_of, read = (getattr(time, n, None) for n in ("pthread_getcpuclockid", "clock_gettime"))
+    if clock_of is None or read is None:
         return {}
     found = {}
     for thread in threading.enumerate():
         if thread.ident:
-            found[thread.name] = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+            found[thread.name] = read(clock_of(thread.ident))
     return found
 
 
