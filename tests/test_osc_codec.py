@@ -393,6 +393,19 @@ def test_the_short_way_of_one_number_says_what_the_long_way_says():
         assert outcome(osc._message, bytes(element)) == outcome(osc._any_message, bytes(element))
 
 
+def test_no_long_datagram_is_kept():
+    before = osc._head_of_number.cache_info().currsize
+    for length in range(400, 440, 4):
+        decode(b"/" + b"x" * length + b",f\0\0" + bytes(4))
+    assert osc._head_of_number.cache_info().currsize == before
+
+
+def test_the_longest_address_goes_the_short_way():
+    whole = encode("/" + "x" * (osc.LONGEST_ADDRESS - 1), 0.5)
+    assert len(whole) <= osc.LONGEST_NUMBER
+    assert decode(whole).messages[0].arguments == [0.5]
+
+
 def outcome(read, element: bytes) -> object:
     try:
         found = read(element)

@@ -28,6 +28,7 @@ MOST_ARGUMENTS = (
     64  # python-osc copies the rest of the message for each: 16,000 take a tenth of a second
 )
 LONGEST_ADDRESS = 255  # characters
+LONGEST_NUMBER = LONGEST_ADDRESS + 1 + 4 + 4  # bytes of a message: address, tags, number
 LONGEST_TEXT = 1024  # bytes of a text that is sent: with its address it still fits one datagram
 LARGEST_FLOAT = 3.4028234663852886e38  # of 32 bits
 
@@ -70,9 +71,9 @@ def decode(datagram: bytes) -> Packet:
     A malformed message in a sound bundle loses only itself; a broken element size loses the rest
     of its bundle. Floats may be NaN or infinite: it is the knob that refuses them.
     """
-    head = _head_of_number(datagram[:-4])
-    if head is not None:  # what faders send, a thousand times: a fifth of the time
-        return Packet([_number(head, datagram)])
+    number = _number(datagram)
+    if number is not None:  # what faders send, a thousand times: a fifth of the time
+        return Packet([number])
     packet = Packet()
     patterns = 0
     for element in _elements(datagram, packet.malformed):
@@ -132,11 +133,16 @@ def _element(datagram: bytes, at: int, end: int) -> tuple[int, int]:
 
 def _message(element: bytes) -> Message:
     """One message. Bytes after the last argument are ignored: small senders send whole buffers."""
+    return _number(element) or _any_message(element)
+
+
+def _number(element: bytes) -> Message | None:
+    """The message of an element that is a plain address with one float or int; None for others."""
+    if len(element) > LONGEST_NUMBER:  # else a flood could fill the cache with whole datagrams
+        return None
     head = _head_of_number(element[:-4])
-    return _any_message(element) if head is None else _number(head, element)
-
-
-def _number(head: tuple[str, struct.Struct], element: bytes) -> Message:
+    if head is None:
+        return None
     address, number = head
     return Message(address, [*number.unpack_from(element, len(element) - 4)])
 
@@ -256,11 +262,7 @@ def bundles(pairs: Iterable[tuple[str, object]], limit: int = 1400) -> Iterator[
     """
     waiting: list[OscMessage] = []
     size = BUNDLE_HEADER
-    for address, value in pairs:
-        try:
-            message = _built(address, int(value) if isinstance(value, bool) else value)
-        except ValueError:
-            continue
+    for message in _told(pairs):
         if waiting and size + 4 + message.size > limit:
             yield _bundled(waiting)
             waiting, size = [], BUNDLE_HEADER
@@ -272,9 +274,13 @@ def bundles(pairs: Iterable[tuple[str, object]], limit: int = 1400) -> Iterator[
 
 def messages(pairs: Iterable[tuple[str, object]]) -> Iterator[bytes]:
     """`pairs` of address and value as one message each; as `bundles` has them."""
+    return (message.dgram for message in _told(pairs))
+
+
+def _told(pairs: Iterable[tuple[str, object]]) -> Iterator[OscMessage]:
     for address, value in pairs:
         with contextlib.suppress(ValueError):
-            yield _built(address, int(value) if isinstance(value, bool) else value).dgram
+            yield _built(address, int(value) if isinstance(value, bool) else value)
 
 
 def _built(address: str, value: object) -> OscMessage:
