@@ -6,7 +6,6 @@ waits least beside a busy frame thread. Messages cross to the frame thread throu
 """
 
 import contextlib
-import errno
 import logging
 import select
 import socket
@@ -14,9 +13,9 @@ import threading
 from collections import deque
 from typing import Any
 
-from bridge import Refusal
 from bridge.control import osc
 from bridge.control.guard import Guard
+from bridge.control.ports import bound
 from bridge.params import Reading
 from bridge.space import AddressSpace
 
@@ -54,7 +53,7 @@ class OscServer:
         guard: Guard | None = None,
     ) -> None:
         self._space, self._guard = space, guard or Guard()
-        self._socket = _open(host, port)
+        self._socket = bound("--osc", socket.SOCK_DGRAM, host, port, _ask_for_room)
         self.here: Any = self._socket.getsockname()
         self.port: int = self.here[1]
         self._said: set[str] = set()
@@ -144,41 +143,12 @@ class OscServer:
             log.warning("OSC on port %d: %s", self.port, what, exc_info=exc_info)
 
 
-def _open(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        raise Refusal(f"--osc {port}: a port is a number from 1 to 65535, or 0 for any free one.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        _ask_for_room(opened)
-        opened.bind((host, port))
-    except (OSError, UnicodeError) as problem:  # UnicodeError: a name that no host can have
-        opened.close()
-        raise _refusal(host, port, problem) from problem
-    return opened
-
-
 def _ask_for_room(opened: socket.socket) -> None:
     """A blast of 20,000 messages takes 8 MiB. Linux grants its limit, macOS refuses above it."""
     for size in RECEIVE_BUFFERS:
         with contextlib.suppress(OSError):
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
             return
-
-
-def _refusal(host: str, port: int, problem: Exception) -> Refusal:
-    reason = getattr(problem, "errno", None)
-    if reason == errno.EADDRINUSE:
-        return Refusal(
-            f"--osc {port}: the port is taken, perhaps by another First Light; "
-            "close it or choose another with --osc PORT."
-        )
-    if reason == errno.EACCES:
-        return Refusal(f"--osc {port}: this system keeps that port; choose another above 1023.")
-    return Refusal(
-        f"--listen {host}: not an address of this machine; "
-        "give one of its own, or 0.0.0.0 for all of them."
-    )
 
 
 def _reachable(bound: Any) -> Any:

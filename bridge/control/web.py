@@ -9,7 +9,6 @@ otherwise; `Guard` says who is let in.
 import asyncio
 import base64
 import contextlib
-import errno
 import hashlib
 import http
 import json
@@ -30,13 +29,14 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from bridge import Refusal, trees
+from bridge import trees
 from bridge.control import osc, oscquery
 from bridge.control.announce import Announcement, reached_at
 from bridge.control.ear import Ear
 from bridge.control.feed import Feed
 from bridge.control.feedback import WEBSOCKET, here_only, news_for, sent_by, spoken
 from bridge.control.guard import Guard
+from bridge.control.ports import bound
 from bridge.knob import Knob
 from bridge.params import Param, Reading, Value
 from bridge.pictures import Pictures
@@ -154,7 +154,9 @@ class WebServer:
         self._space, self._guard, self._host = space, guard, host
         self.pictures = pictures
         self._feed = Feed(pictures)
-        self._socket = _open(host, port)
+        without = ", or do without the page with --no-page"
+        self._socket = bound("--page", socket.SOCK_STREAM, host, port, _keep_to_ourselves, without)
+        self._socket.listen(64)
         self.port: int = self._socket.getsockname()[1]
         self._info = oscquery.host_info(name, osc_port, self.port)
         self._announcement: Announcement | None = None
@@ -480,27 +482,10 @@ def _page() -> tuple[bytes, str]:
     return page, policy
 
 
-def _open(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:
-        raise Refusal(f"--page {port}: a port is a number from 1 to 65535, or 0 for any free one.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where reuse would be theft
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((host, port))
-        opened.listen(64)
-    except (OSError, UnicodeError) as problem:
-        opened.close()
-        if getattr(problem, "errno", None) == errno.EADDRINUSE:
-            raise Refusal(
-                f"--page {port}: the port is taken, perhaps by another First Light;"
-                " close it, choose another with --page PORT, or do without with --no-page."
-            ) from problem
-        raise Refusal(
-            f"--page {port}: cannot be opened on {host} ({problem});"
-            " choose another above 1023, or do without with --no-page."
-        ) from problem
-    return opened
+def _keep_to_ourselves(opened: socket.socket) -> None:
+    """Windows lets another program take a port that may be used again; elsewhere it is what lets us
+    come back at once."""
+    if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
