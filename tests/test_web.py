@@ -16,10 +16,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from bridge import Refusal
+from bridge.control import limits, replies
 from bridge.control import web as web_module
 from bridge.control.guard import Guard
+from bridge.control.limits import Budget
 from bridge.control.osc import bundles, decode, encode
-from bridge.control.web import Budget, WebServer
+from bridge.control.web import WebServer
 from bridge.params import Param, Reading, trigger
 from bridge.pictures import Pictures
 from bridge.space import AddressSpace
@@ -140,7 +142,7 @@ def test_what_is_not_there_has_its_status(stage, target, status):
 
 def test_a_browser_is_given_the_page_and_runs_nothing_else(stage):
     status, body, headers = stage.get("/", Accept="text/html,*/*")
-    assert (status, body) == (200, web_module.PAGE.read_bytes())
+    assert (status, body) == (200, replies.PAGE.read_bytes())
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert "sha256-" in headers["Content-Security-Policy"]
 
@@ -151,15 +153,15 @@ def test_a_question_is_answered_whoever_accepts_what(stage):
 
 
 def test_the_page_has_the_same_hash_from_a_windows_checkout(tmp_path, monkeypatch):
-    page = web_module._page()
+    page = replies.page()
     copy = tmp_path / "page.html"
-    copy.write_bytes(web_module.PAGE.read_bytes().replace(b"\n", b"\r\n"))
-    monkeypatch.setattr(web_module, "PAGE", copy)
-    assert web_module._page() == page
+    copy.write_bytes(replies.PAGE.read_bytes().replace(b"\n", b"\r\n"))
+    monkeypatch.setattr(replies, "PAGE", copy)
+    assert replies.page() == page
 
 
 def test_the_page_needs_nothing_from_outside():
-    page = web_module.PAGE.read_text(encoding="utf-8")
+    page = replies.PAGE.read_text(encoding="utf-8")
     for word in ("src=", "href=", "@import", "url(", "http:", "https:", "//cdn"):
         assert word not in page, word
 
@@ -419,10 +421,10 @@ def test_too_many_questions_are_turned_away(stage):
 
 def test_connections_that_say_nothing_leave_room_for_this_machine(stage):
     for host in ["10.0.0.9"] * 60 + [f"10.0.1.{number}" for number in range(100)]:
-        if stage.web.admits(host):
-            stage.web.count(host, 1)
-    assert stage.web._lines["10.0.0.9"] == web_module.MOST_OF_A_HOST
-    assert sum(stage.web._lines.values()) == web_module.MOST_LINES
+        if stage.web._lines.admits(host):
+            stage.web._lines.count(host, 1)
+    assert stage.web._lines.open["10.0.0.9"] == limits.MOST_OF_A_HOST
+    assert sum(stage.web._lines.open.values()) == limits.MOST_LINES
     assert stage.get("/learn/rate")[0] == 200
 
 
@@ -433,7 +435,7 @@ def test_lines_that_have_gone_are_no_longer_counted(stage):
     listen(client, "/learn/rate")
     client.close()
     stage.web.close()
-    assert stage.web._lines == {}
+    assert stage.web._lines.open == {}
 
 
 def test_pages_are_counted(stage):

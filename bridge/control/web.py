@@ -7,25 +7,19 @@ otherwise; `Guard` says who is let in.
 """
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import http
 import json
 import logging
-import re
 import socket
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -36,7 +30,9 @@ from bridge.control.ear import Ear
 from bridge.control.feed import Feed
 from bridge.control.feedback import WEBSOCKET, here_only, news_for, sent_by, spoken
 from bridge.control.guard import Guard
+from bridge.control.limits import Budget, Line, Lines
 from bridge.control.ports import bound
+from bridge.control.replies import page, reply
 from bridge.knob import Knob
 from bridge.params import Param, Reading, Value
 from bridge.pictures import Pictures
@@ -45,15 +41,12 @@ from bridge.trees import Tree
 
 log = logging.getLogger("bridge.osc")
 
-PAGE = Path(__file__).with_name("page.html")
 SYNC = "/system/sync"  # means here: tell me again what I listen to
 EVERY = 1 / 20  # seconds between two tellings of one client
 LOOK = 0.5  # seconds between two looks at what knobs may be
 MOST_CLIENTS = 64  # connections that stay
 LARGEST = 1 << 16  # bytes of one message
 FASTEST = 2000.0  # messages a second from one client, and twice that from all; who is faster waits
-MOST_LINES = 128  # connections of any kind: one that says nothing holds a file open too
-MOST_OF_A_HOST = 48  # of them, from one other machine; ten pages are twenty
 KEPT = 0.25  # seconds for which an answer of the tree is given again
 MOST_ANSWERS = 200.0  # of the tree, a second: the whole takes the interpreter for 2 ms, a part less
 ARRIVING = 2.0  # seconds in which a client may be sending back what it has just read
@@ -83,50 +76,10 @@ class Client:
         return (WEBSOCKET, self.number)
 
 
-class Budget:
-    """So many a second, and a second's worth at once."""
-
-    def __init__(self, rate: float, now: float) -> None:
-        self._rate, self._left, self._counted = rate, rate, now
-
-    def spend(self, count: int, now: float) -> float:
-        """Seconds to wait after spending `count`; 0 while there is enough."""
-        self._left = min(self._rate, self._left + (now - self._counted) * self._rate) - count
-        self._counted = now
-        return max(0.0, -self._left / self._rate)
-
-    def allows(self, now: float) -> bool:
-        """Spend one, if there is one."""
-        if self.spend(1, now) == 0:
-            return True
-        self._left += 1
-        return False
-
-
 def open_page(ear: Ear, host: str, port: int) -> None:
     """Open the page of an ear. Raises Refusal as WebServer does."""
     web = WebServer(ear.space, Pictures(), ear.guard, host=host, port=port, osc_port=ear.port)
     ear.serve(web)
-
-
-class Line(ServerConnection):
-    """A connection that counts from its first byte: files that one can have open are few."""
-
-    def __init__(self, web: "WebServer", *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._web, self._host = web, ""
-
-    def connection_made(self, transport: Any) -> None:
-        host = str(transport.get_extra_info("peername", ("",))[0])
-        if not self._web.admits(host):
-            transport.abort()
-        self._host = host
-        self._web.count(host, 1)
-        super().connection_made(transport)
-
-    def connection_lost(self, problem: Exception | None) -> None:
-        self._web.count(self._host, -1)
-        super().connection_lost(problem)
 
 
 class WebServer:
@@ -162,13 +115,13 @@ class WebServer:
         self._announcement: Announcement | None = None
         self._clients: set[Client] = set()
         self._connections = 0
-        self._lines: dict[str, int] = {}  # open connections of each host
+        self._lines = Lines(guard)
         self._numbers = 0
         self._everybodys = Budget(2 * FASTEST, time.monotonic())
         self._answers = Budget(MOST_ANSWERS, time.monotonic())
         self._kept: dict[tuple[str, str], tuple[float, Response]] = {}
         self._may_be: dict[str, tuple[tuple[str, ...], bool]] = {}
-        self._page, self._policy = _page()
+        self._page, self._policy = page()
         # Windows' own loop stops listening for good when one connection is reset while it is
         # taken (python/cpython#93821).
         self._loop = asyncio.SelectorEventLoop()
@@ -213,7 +166,7 @@ class WebServer:
             self._welcome,
             sock=self._socket,
             process_request=self._request,
-            create_connection=cast(Any, partial(Line, self)),
+            create_connection=cast(Any, partial(Line, self._lines)),
             max_size=LARGEST,
             compression=None,
             logger=QUIET,
@@ -225,24 +178,6 @@ class WebServer:
             await self._closing.wait()
             watching.cancel()
             server.close()
-
-    def admits(self, host: str) -> bool:
-        """Whether one more connection of a host may be open; this machine always finds a place."""
-        others = sum(count for one, count in self._lines.items() if not here_only(one))
-        if not self._guard.lets((host,)):
-            self._guard.denied += 1
-            return False
-        if here_only(host):
-            return self._lines.get(host, 0) < MOST_LINES
-        return others < MOST_LINES and self._lines.get(host, 0) < MOST_OF_A_HOST
-
-    def count(self, host: str, by: int) -> None:
-        """Remember that a connection of a host has come or gone."""
-        left = self._lines.get(host, 0) + by
-        if left:
-            self._lines[host] = left
-        else:
-            self._lines.pop(host, None)
 
     # HTTP
 
@@ -259,12 +194,12 @@ class WebServer:
         path, asked = urlsplit(request.path).path, oscquery.attribute(request.path)
         if headers.get("Upgrade", "").lower() == "websocket":
             if self._connections >= MOST_CLIENTS:
-                return _response(503, b"too many are here; close a page.\n", "text/plain")
-            return None if path in ("/", "/pictures") else _response(404)
+                return reply(503, b"too many are here; close a page.\n", "text/plain")
+            return None if path in ("/", "/pictures") else reply(404)
         if path == "/" and not asked and "text/html" in headers.get("Accept", ""):
             # Older Safaris do not take our own WebSocket for 'self'.
             policy = self._policy.replace("'self'", f"'self' ws://{headers['Host']}")
-            return _response(200, self._page, "text/html; charset=utf-8", policy)
+            return reply(200, self._page, "text/html; charset=utf-8", policy)
         return self._answer(request.path)
 
     def _answer(self, target: str) -> Response:
@@ -275,19 +210,19 @@ class WebServer:
         if place in self._kept:
             return self._kept[place][1]
         if not self._answers.allows(now):
-            return _response(429, b"too many questions; ask more slowly.\n", "text/plain")
+            return reply(429, b"too many questions; ask more slowly.\n", "text/plain")
         status, found = oscquery.answer(self._space, target, self._info)
         if found is None:
-            return _response(status)
+            return reply(status)
         body = json.dumps(found, allow_nan=False, separators=(",", ":")).encode()
-        answer = _response(status, body, "application/json")
+        answer = reply(status, body, "application/json")
         if asked != "VALUE":
             self._kept[place] = now, answer
         return answer
 
     def _turn_away(self, status: int, reason: str) -> Response:
         self._guard.denied += 1
-        return _response(status, f"{reason}\n".encode(), "text/plain; charset=utf-8")
+        return reply(status, f"{reason}\n".encode(), "text/plain; charset=utf-8")
 
     # WebSockets
 
@@ -442,44 +377,6 @@ def _packets(pairs: list[tuple[str, Value]], *, bundles: bool) -> Iterable[bytes
     if bundles:
         return osc.bundles(pairs, LARGEST // 2)
     return osc.messages(pairs)
-
-
-def _response(
-    status: int, body: bytes = b"", kind: str = "", policy: str = "default-src 'none'"
-) -> Response:
-    headers = Headers(
-        {
-            "Connection": "close",
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": policy,
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-    )
-    if status != 204:
-        headers["Content-Length"] = str(len(body))
-    if kind:
-        headers["Content-Type"] = kind
-    return Response(status, http.HTTPStatus(status).phrase, headers, body)
-
-
-def _page() -> tuple[bytes, str]:
-    """The page, and the policy by which a browser runs its own script and no other."""
-    page = PAGE.read_bytes().replace(b"\r\n", b"\n")  # as a browser has it when it takes the hash
-    hashes = {
-        tag: " ".join(
-            f"'sha256-{base64.b64encode(hashlib.sha256(inside).digest()).decode()}'"
-            for inside in re.findall(rb"<%b>(.*?)</%b>" % (tag.encode(), tag.encode()), page, re.S)
-        )
-        for tag in ("script", "style")
-    }
-    policy = (
-        f"default-src 'none'; script-src {hashes['script']}; style-src {hashes['style']};"
-        " img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    )
-    return page, policy
 
 
 def _keep_to_ourselves(opened: socket.socket) -> None:
