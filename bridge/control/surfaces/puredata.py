@@ -7,10 +7,11 @@ knobs have a short name as well: `fl-rate`.
 """
 
 import textwrap
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 
 from bridge import tables, trees
+from bridge.control.pd import Canvas, escaped, text
 from bridge.control.surfaces import Place
 from bridge.knob import Knob
 from bridge.params import Param, Trigger
@@ -45,39 +46,6 @@ def files(space: AddressSpace, place: Place) -> dict[str, str | bytes]:
     }
 
 
-class Canvas:
-    """A window being drawn: its boxes, numbered as Pd numbers them, and its cords."""
-
-    def __init__(self, name: str = "") -> None:
-        self.name = name
-        self.boxes: list[str] = []
-        self.cords: list[str] = []
-        self.bottom = 20  # where the next row goes
-
-    def put(self, x: int, y: int, what: str) -> int:
-        """A box, such as "obj loadbang", with its upper left corner there; answers its number."""
-        kind, rest = what.split(" ", 1)
-        self.boxes.append(f"#X {kind} {x} {y} {rest};")
-        return len(self.boxes) - 1
-
-    def window(self, canvas: "Canvas", x: int, y: int) -> None:
-        """A box that opens another window."""
-        self.boxes.append(f"{canvas.drawn()}\n#X restore {x} {y} pd {canvas.name};")
-
-    def chain(self, *boxes: int) -> None:
-        """A cord from each box to the next."""
-        for source, target in pairwise(boxes):
-            self.cord(source, target)
-
-    def cord(self, source: int, target: int, outlet: int = 0, inlet: int = 0) -> None:
-        self.cords.append(f"#X connect {source} {outlet} {target} {inlet};")
-
-    def drawn(self) -> str:
-        size = f"{EDGE} {min(self.bottom + 10, 760)}"
-        ending = f"{self.name} 0" if self.name else "10"
-        return "\n".join([f"#N canvas 40 40 {size} {ending};", *self.boxes, *self.cords])
-
-
 # What a knob is called in Pd
 
 
@@ -89,20 +57,6 @@ def _short(knob: Knob) -> str:
     return f"fl-{knob.name}"
 
 
-def _escaped(text: str) -> str:
-    for letter in "\\,;$":
-        text = text.replace(letter, f"\\{letter}")
-    return text
-
-
-def _text(text: str, width: int) -> str:
-    """A comment. Pd shows the backslash of a comma that touches a word, and begins a new line after
-    a semicolon: so a comma stands alone (Pd draws it where it belongs), and a dash for the other.
-    """
-    text = text.replace(";", " –").replace(",", " ,")
-    return f"text {_escaped(text)}, f {width}"
-
-
 # Rows: what a hand sees
 
 
@@ -111,7 +65,7 @@ def _row(canvas: Canvas, knob: Knob, label: str) -> None:
     y = canvas.bottom
     if not isinstance(knob.declared, Trigger) and knob.declared.unit:
         label = f"{label} ({knob.declared.unit})"
-    canvas.put(LABEL, y, _text(label, (CONTROL - LABEL) // LETTER - 1))
+    canvas.put(LABEL, y, text(label, (CONTROL - LABEL) // LETTER - 1))
     if knob.access == "r":
         canvas.put(CONTROL, y, _display(knob, (DOC - CONTROL) // LETTER - 4))
     elif isinstance(knob.declared, Trigger):
@@ -121,7 +75,7 @@ def _row(canvas: Canvas, knob: Knob, label: str) -> None:
     elif isinstance(knob.declared, Param):
         _value(canvas, knob, knob.declared, y)
     width = (EDGE - DOC) // LETTER - 2
-    canvas.put(DOC, y, _text(knob.declared.doc, width))
+    canvas.put(DOC, y, text(knob.declared.doc, width))
     canvas.bottom = y + LINE + MORE * (len(textwrap.wrap(knob.declared.doc, width)) - 1)
 
 
@@ -152,7 +106,7 @@ def _button(canvas: Canvas, knob: Knob, y: int) -> None:
         return
     arm = f"{_name(knob)}-arm {_name(knob)}-armed"
     canvas.put(CONTROL, y, f"obj tgl 16 0 {arm} empty 17 7 {LOOK} 0 1")
-    canvas.put(CONTROL + 22, y, _text("arm, then", 10))
+    canvas.put(CONTROL + 22, y, text("arm, then", 10))
     canvas.put(CONTROL + 92, y, _bang(f"{_name(knob)}-press"))
 
 
@@ -169,7 +123,7 @@ def _names(canvas: Canvas, knob: Knob, y: int) -> int:
         width = LETTER * len(name) + 20
         if x + width > EDGE:
             x, y = left, y + LINE
-        names.append(canvas.put(x, y, f"msg {_escaped(name)}"))
+        names.append(canvas.put(x, y, f"msg {escaped(name)}"))
         x += width
     send = canvas.put(CONTROL, y + LINE, f"obj s {_name(knob)}")
     for one in names:
@@ -181,7 +135,7 @@ def _names(canvas: Canvas, knob: Knob, y: int) -> int:
 
 
 def _wires(knobs: list[Knob]) -> Canvas:
-    canvas = Canvas("wires")
+    canvas = Canvas("wires", EDGE)
     for knob in knobs:
         y = canvas.bottom
         if isinstance(knob.declared, Trigger):
@@ -245,7 +199,7 @@ def _wire_arm(canvas: Canvas, knob: Knob, y: int) -> None:
 
 def _short_names(space: AddressSpace) -> Canvas:
     """`fl-rate` for `fl-learn-rate`: played, it plays; told, it says `set VALUE`."""
-    canvas = Canvas("short-names")
+    canvas = Canvas("short-names", EDGE)
     for address in MAIN:
         knob, y = space[address], canvas.bottom
         heard = canvas.put(20, y, f"obj r {_short(knob)}")
@@ -270,7 +224,7 @@ def _connection() -> Canvas:
 
     It asks when it connects, and again after a silence: First Light may have been started anew.
     """
-    canvas = Canvas("connection")
+    canvas = Canvas("connection", EDGE)
     out = canvas.put(20, 20, "obj r \\$0-out")
     packed = canvas.put(20, 44, "obj list prepend send")
     trimmed = canvas.put(20, 68, "obj list trim")
@@ -332,7 +286,7 @@ def _dispatch(
 
 
 def _group(name: str, knobs: list[Knob]) -> Canvas:
-    canvas = Canvas(name[1:].replace("/", "-"))
+    canvas = Canvas(name[1:].replace("/", "-"), EDGE)
     for knob in knobs:
         _row(canvas, knob, knob.name)
     canvas.window(_wires(knobs), LABEL, canvas.bottom + LINE)
@@ -341,8 +295,8 @@ def _group(name: str, knobs: list[Knob]) -> Canvas:
 
 
 def _patch(space: AddressSpace, place: Place) -> str:
-    canvas = Canvas()
-    canvas.put(LABEL, 14, _text("First Light: a network that learns what it sees, live.", 60))
+    canvas = Canvas("", EDGE)
+    canvas.put(LABEL, 14, text("First Light: a network that learns what it sees, live.", 60))
     begin = canvas.put(LABEL, 42, "obj loadbang")
     connect = canvas.put(110, 42, f"msg disconnect \\, connect {place.host} {place.osc}")
     leave = canvas.put(390, 42, "msg disconnect")
@@ -350,18 +304,18 @@ def _patch(space: AddressSpace, place: Place) -> str:
     canvas.chain(begin, connect, send)
     canvas.chain(leave, send)
     canvas.put(500, 42, f"obj tgl 16 0 empty fl-connected empty 17 7 {LOOK} 0 1")
-    canvas.put(522, 42, _text("connected; heartbeat below tells that it lives", 60))
+    canvas.put(522, 42, text("connected; heartbeat below tells that it lives", 60))
     x = LABEL
     for address in TOLD:
         knob = space[address]
-        canvas.put(x, 100, _text(knob.name, 10))
+        canvas.put(x, 100, text(knob.name, 10))
         canvas.put(x + 70, 100, _display(knob, 12))
         x += 190
     canvas.bottom = 136
     for address in MAIN:
         _row(canvas, space[address], address[1:].replace("/", " "))
     y = canvas.bottom + 10
-    canvas.put(LABEL, y, _text("Every knob, by group:", 24))
+    canvas.put(LABEL, y, text("Every knob, by group:", 24))
     x = LABEL + 160
     for name, knobs in groupby(tables.ordered(space), key=tables.group):
         group = _group(name, list(knobs))

@@ -5,21 +5,17 @@ how First Light is. A `.tosc` file is zlib over XML; its controls bear the addre
 play. Where First Light runs is set in the app and cannot be written into the file.
 """
 
-import uuid
-import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from operator import itemgetter
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from bridge import tables, trees
+from bridge.control import tosc
 from bridge.control.surfaces import Place
+from bridge.control.tosc import Colour, Frame, Property
 from bridge.knob import Knob
 from bridge.params import Param, Trigger
 from bridge.space import AddressSpace
-
-Colour = tuple[float, float, float, float]
-Property = tuple[Literal["s", "b", "i", "f", "r", "c"], str, object]
 
 WIDTH, HEIGHT = 1024, 768
 HEADER, TABS, EDGE, GAP = 72, 48, 12, 12
@@ -74,22 +70,6 @@ end
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A place in whole pixels, relative to what holds it."""
-
-    x: int
-    y: int
-    w: int
-    h: int
-
-    def column(self, index: int, count: int, gap: int = 0) -> "Frame":
-        """One of `count` equal columns."""
-        width = (self.w - gap * (count - 1)) / count
-        left, right = round(index * (width + gap)), round(index * (width + gap) + width)
-        return Frame(self.x + left, self.y, right - left, self.h)
-
-
 def files(space: AddressSpace, place: Place) -> dict[str, str | bytes]:
     """The layout and how to put it on a tablet."""
     return {"first-light.tosc": layout(space, place), "README.md": readme(place)}
@@ -101,7 +81,7 @@ def layout(space: AddressSpace, place: Place) -> bytes:
         _page(name, knobs, HUES[index % len(HUES)], place)
         for index, (name, knobs) in enumerate(tables.pages(space))
     ]
-    pager = _node(
+    pager = tosc.node(
         "PAGER",
         "pages",
         Frame(0, HEADER, WIDTH, HEIGHT - HEADER),
@@ -118,16 +98,14 @@ def layout(space: AddressSpace, place: Place) -> bytes:
         children=pages,
     )
     look: list[Property] = [("c", "color", BLACK), ("b", "outline", False)]
-    root = _node(
+    root = tosc.node(
         "GROUP",
         "First Light",
         Frame(0, 0, WIDTH, HEIGHT),
         look,
         children=[*_header(space, place), pager],
     )
-    # Version 3 is what every TouchOSC opens; the editor of today writes 6.
-    words = f"<?xml version='1.0' encoding='UTF-8'?><lexml version='3'>{root}</lexml>"
-    return zlib.compress(words.encode(), 9)
+    return tosc.document(root)
 
 
 # What is on it
@@ -148,11 +126,11 @@ def _header(space: AddressSpace, place: Place) -> list[str]:
 def _sync(key: str, frame: Frame, hue: Colour, place: Place) -> list[str]:
     """Asks for travel and words, told at the port that the app listens on."""
     asks = [
-        _partial("CONSTANT", "INTEGER", str(place.feedback)),
-        _partial("CONSTANT", "STRING", "norm"),
-        _partial("CONSTANT", "STRING", "text"),
+        tosc.partial("CONSTANT", "INTEGER", str(place.feedback)),
+        tosc.partial("CONSTANT", "STRING", "norm"),
+        tosc.partial("CONSTANT", "STRING", "text"),
     ]
-    return _button(key, "sync", frame, hue, _osc(SYNC, asks, condition="RISE", receive=False))
+    return _button(key, "sync", frame, hue, tosc.osc(SYNC, asks, condition="RISE", receive=False))
 
 
 def _page(name: str, knobs: Sequence[Knob], hue: Colour, place: Place) -> str:
@@ -178,7 +156,7 @@ def _page(name: str, knobs: Sequence[Knob], hue: Colour, place: Place) -> str:
         ("c", "textColorOn", WHITE),
         ("c", "textColorOff", PALE),
     ]
-    return _node("GROUP", name, Frame(0, TABS, WIDTH, ROOM), properties, children=children)
+    return tosc.node("GROUP", name, Frame(0, TABS, WIDTH, ROOM), properties, children=children)
 
 
 def _cell(knob: Knob, frame: Frame, hue: Colour) -> list[str]:
@@ -192,7 +170,7 @@ def _cell(knob: Knob, frame: Frame, hue: Colour) -> list[str]:
     address = trees.address("norm", knob)
     if knob.kind == "choice":
         return words + _choice(knob, address, hand, hue)
-    message = _osc(address, [_partial("VALUE", "FLOAT", "x")])
+    message = tosc.osc(address, [tosc.partial("VALUE", "FLOAT", "x")])
     if knob.kind == "bool":
         return words + _button(knob.address, "", hand, hue, message, toggles=True, x=_start(knob))
     properties: list[Property] = [
@@ -202,7 +180,7 @@ def _cell(knob: Knob, frame: Frame, hue: Colour) -> list[str]:
         ("f", "cornerRadius", 4),
     ]
     values = {"x": _start(knob), "touch": "false"}
-    return [*words, _node("FADER", knob.address, hand, properties, values, [message])]
+    return [*words, tosc.node("FADER", knob.address, hand, properties, values, [message])]
 
 
 def _start(knob: Knob) -> str:
@@ -227,9 +205,9 @@ def _words(knob: Knob, frame: Frame, key: str = "", stacked: bool = False) -> li
         size, align = 22, 1
     elif knob.access == "r" or knob.kind == "text":
         name, value, align = replace(name, h=frame.h), replace(value, h=frame.h), 1
-    told = _osc(
+    told = tosc.osc(
         trees.address("text", knob),
-        [_partial("VALUE", "STRING", "text")],
+        [tosc.partial("VALUE", "STRING", "text")],
         condition=None,
         send=False,
     )
@@ -247,10 +225,13 @@ def _choice(knob: Knob, address: str, frame: Frame, hue: Colour) -> list[str]:
     """
     count = len(knob.choices)
     step = 1 / max(count - 1, 1)
-    sends = _osc(address, [_partial("VALUE", "FLOAT", "x", 0, step)], receive=False)
+    sends = tosc.osc(address, [tosc.partial("VALUE", "FLOAT", "x", 0, step)], receive=False)
     lower = -step / 100
-    hears = _osc(
-        address, [_partial("VALUE", "FLOAT", "x", lower, lower + step)], condition=None, send=False
+    hears = tosc.osc(
+        address,
+        [tosc.partial("VALUE", "FLOAT", "x", lower, lower + step)],
+        condition=None,
+        send=False,
     )
     properties: list[Property] = [
         ("c", "color", hue),
@@ -260,7 +241,7 @@ def _choice(knob: Knob, address: str, frame: Frame, hue: Colour) -> list[str]:
         ("f", "cornerRadius", 4),
     ]
     values = {"x": str(knob.choices.index(_param(knob).default)), "touch": "false"}
-    radio = _node("RADIO", knob.address, frame, properties, values, [sends, hears])
+    radio = tosc.node("RADIO", knob.address, frame, properties, values, [sends, hears])
     size = 16 if frame.w / count > 90 else 13
     names = [
         _label(f"{knob.address} {name}", name, frame.column(index, count), WHITE, size, 2)
@@ -273,7 +254,7 @@ def _trigger(knob: Knob, frame: Frame, hue: Colour) -> list[str]:
     """What is pressed; where that loses something for good, only after a first touch beside it."""
     declared = knob.declared
     assert isinstance(declared, Trigger)
-    message = _osc(knob.address, [], condition="RISE", receive=False)
+    message = tosc.osc(knob.address, [], condition="RISE", receive=False)
     if not declared.asks:
         return _button(knob.address, knob.name, frame, hue, message)
     left, right = (Frame(0, 0, frame.w, frame.h).column(n, 2, GAP) for n in (0, 1))
@@ -281,7 +262,7 @@ def _trigger(knob: Knob, frame: Frame, hue: Colour) -> list[str]:
     press = _button(knob.address, f"{knob.name}!", right, RED, message, script=PRESSED, hidden=True)
     look: list[Property] = [("b", "background", False), ("b", "outline", False)]
     both = f"{knob.address} both"
-    return [_node("GROUP", both, frame, look, children=[*asks, *press])]
+    return [tosc.node("GROUP", both, frame, look, children=[*asks, *press])]
 
 
 def _button(
@@ -308,7 +289,7 @@ def _button(
     if script:
         properties.append(("s", "script", script.strip()))
     values = {"x": x, "touch": "false"}
-    button = _node("BUTTON", key, frame, properties, values, [message])
+    button = tosc.node("BUTTON", key, frame, properties, values, [message])
     return [button, _label(f"{key} word", text, frame, WHITE, 18, 2, more=unseen)]
 
 
@@ -333,95 +314,12 @@ def _label(
         ("i", "textAlignH", align),
         *more,
     ]
-    return _node("LABEL", key, frame, properties, {"text": text, "touch": "false"}, messages)
+    return tosc.node("LABEL", key, frame, properties, {"text": text, "touch": "false"}, messages)
 
 
 def _dark(colour: Colour, share: float) -> Colour:
     red, green, blue, alpha = colour
     return (red * share, green * share, blue * share, alpha)
-
-
-# How it is written
-
-
-def _node(
-    kind: str,
-    key: str,
-    frame: Frame,
-    properties: Iterable[Property],
-    values: dict[str, str] | None = None,
-    messages: Iterable[str] = (),
-    children: Iterable[str] = (),
-) -> str:
-    """A control. Its ID follows from its name, which is unlike every other."""
-    place = (frame.x, frame.y, frame.w, frame.h)
-    written: list[Property] = [("s", "name", key), ("r", "frame", place), *properties]
-    values = values or {"touch": "false"}
-    return (
-        f"<node ID='{uuid.uuid5(uuid.NAMESPACE_URL, 'first-light:' + key)}' type='{kind}'>"
-        + _held("properties", [_property(*one) for one in sorted(written, key=itemgetter(1))])
-        + _held("values", [_value(*one) for one in values.items()])
-        + _held("messages", messages)
-        + _held("children", children)
-        + "</node>"
-    )
-
-
-def _held(tag: str, parts: Iterable[str]) -> str:
-    """What is empty is left out, as the editor leaves it out."""
-    inside = "".join(parts)
-    return f"<{tag}>{inside}</{tag}>" if inside else ""
-
-
-def _property(kind: str, key: str, value: object) -> str:
-    if isinstance(value, tuple):
-        parts = zip("xywh" if kind == "r" else "rgba", value, strict=True)
-        written = "".join(f"<{name}>{part:g}</{name}>" for name, part in parts)
-    elif kind == "s":
-        written = _quoted(str(value))
-    else:
-        written = str(int(value)) if isinstance(value, bool) else str(value)
-    return f"<property type='{kind}'><key>{_quoted(key)}</key><value>{written}</value></property>"
-
-
-def _value(key: str, default: str) -> str:
-    return (
-        f"<value><key>{_quoted(key)}</key><locked>0</locked>"
-        "<lockedDefaultCurrent>0</lockedDefaultCurrent>"
-        f"<default>{_quoted(default)}</default><defaultPull>0</defaultPull></value>"
-    )
-
-
-def _osc(
-    address: str,
-    arguments: Sequence[str],
-    *,
-    condition: str | None = "ANY",
-    send: bool = True,
-    receive: bool = True,
-) -> str:
-    """A message over every connection, on x; what was received is not sent back."""
-    fires = f"<trigger><var>{_quoted('x')}</var><condition>{condition}</condition></trigger>"
-    return (
-        f"<osc><enabled>1</enabled><send>{send:d}</send><receive>{receive:d}</receive>"
-        "<feedback>0</feedback><connections>11111</connections>"
-        + _held("triggers", [fires] if condition else [])
-        + _held("path", [_partial("CONSTANT", "STRING", address)])
-        + _held("arguments", arguments)
-        + "</osc>"
-    )
-
-
-def _partial(kind: str, conversion: str, value: str, low: float = 0, high: float = 1) -> str:
-    return (
-        f"<partial><type>{kind}</type><conversion>{conversion}</conversion>"
-        f"<value>{_quoted(value)}</value>"
-        f"<scaleMin>{low:.9g}</scaleMin><scaleMax>{high:.9g}</scaleMax></partial>"
-    )
-
-
-def _quoted(text: str) -> str:
-    return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
 
 
 def readme(place: Place) -> str:
