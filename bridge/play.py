@@ -148,9 +148,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
                 learner.prepare(learner.life)
                 learner.announce()
         with tuning.roaming():
-            heard: dict[str, Any] = {}
-            if ear:
-                heard = {"stats": ear.stats, "system": ear.system}
+            heard: dict[str, Any] = {"stats": ear.stats, "system": ear.system} if ear else {}
             pictures = ear.web.pictures if ear and ear.web else Pictures()
             learner.slots.pictures = pictures
             engine = Engine(learner, receiver, [], space, live=live, pictures=pictures, **heard)

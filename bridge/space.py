@@ -143,16 +143,21 @@ class AddressSpace:
         one hand from another; `changes` tells who sent what.
         """
         tree, knobs = self._named(address)
-        if self._held is not None:
-            at_once = [knob for knob in knobs if _at_once(knob)]
-            with self._lock:
-                holding = self._held is not None
-                if self._held is not None and not (knobs and len(at_once) == len(knobs)):
-                    self._held.keep(address, arguments, sender)
-            if holding:
-                knobs = tuple(at_once)
-            return self._deliver(address, tree, knobs, arguments, sender, known=holding)
-        return self._deliver(address, tree, knobs, arguments, sender, known=False)
+        holding = self._held is not None and self._hold_back(address, knobs, arguments, sender)
+        if holding:
+            knobs = tuple(knob for knob in knobs if _at_once(knob))
+        return self._deliver(address, tree, knobs, arguments, sender, known=holding)
+
+    def _hold_back(
+        self, address: str, knobs: Sequence[Knob], arguments: Sequence[object], sender: Any
+    ) -> bool:
+        """Keep a message that is not for what is done at once alone, while messages are kept."""
+        with self._lock:
+            if self._held is None:
+                return False
+            if not (knobs and all(map(_at_once, knobs))):
+                self._held.keep(address, arguments, sender)
+            return True
 
     def _named(self, address: str) -> tuple[Tree, tuple[Knob, ...]]:
         """What an address names, by way of the aliases: knobs, and the tree it names them in."""

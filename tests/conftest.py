@@ -39,6 +39,14 @@ def _or_failed(report, config):
     return report
 
 
+@pytest.fixture(scope="session")
+def catalogue():
+    """The whole address tree, for who only reads it."""
+    from bridge import play  # not above: torch is to wake in the core that is this process's own
+
+    return play.catalogue()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _a_home_of_their_own(tmp_path_factory):
     home = str(tmp_path_factory.mktemp("home"))

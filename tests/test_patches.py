@@ -23,8 +23,8 @@ class Extra:
 
 
 @pytest.fixture(scope="module")
-def space():
-    return play.catalogue()
+def space(catalogue):
+    return catalogue
 
 
 @pytest.fixture(scope="module")

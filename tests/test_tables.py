@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from bridge import play, tables
+from bridge import tables
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def space():
-    return play.catalogue()
+def space(catalogue):
+    return catalogue
 
 
 def test_the_readme_shows_the_knobs_as_they_are(space):

@@ -60,7 +60,7 @@ class Guard:
             said = "ask for this machine by its number, by localhost, or by its own name"
             return 403, f"{host} is not a name of this machine; {said}."
         origin = headers.get("Origin")
-        if origin is not None and origin.lower() not in (f"http://{host}".lower(),):
+        if origin is not None and origin.lower() != f"http://{host}".lower():
             return 403, f"a page of {origin} may not play First Light; open its own page."
         if self.token and not self._knows(headers, target):
             return 401, "this needs the token; open the address that First Light printed."

@@ -21,14 +21,12 @@ Node = dict[str, Any]
 ACCESS = {"r": 1, "w": 2, "rw": 3}
 KIND = {"float": "f", "int": "i", "choice": "s", "text": "s"}
 UNITS = {"s": "time.second", "ms": "time.ms", "1/s": "time.hz"}  # as the proposal names them
-ATTRIBUTES = (
-    "FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS", "UNIT",
-    "CLIPMODE", "CRITICAL", "DEFAULT_VALUE",
-)  # fmt: skip
-SPOKEN = (
+OPTIONAL = (
     "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS", "UNIT", "CLIPMODE", "CRITICAL",
-    "DEFAULT_VALUE", "LISTEN", "IGNORE", "PATH_CHANGED",
+    "DEFAULT_VALUE",
 )  # fmt: skip
+ATTRIBUTES = ("FULL_PATH", "CONTENTS", "TYPE", *OPTIONAL)
+SPOKEN = (*OPTIONAL, "LISTEN", "IGNORE", "PATH_CHANGED")
 UNSPOKEN = "EXTENDED_TYPE", "OVERLOADS", "HTML", "PATH_ADDED", "PATH_REMOVED", "PATH_RENAMED"
 EXTENSIONS = {name: name in SPOKEN for name in (*SPOKEN, *UNSPOKEN)}
 
