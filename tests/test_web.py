@@ -495,6 +495,16 @@ def test_it_gets_no_picture_twice(stage):
     assert shown(client)[0]["number"] == 2
 
 
+def test_what_a_page_has_already_does_not_come_with_what_is_new(stage):
+    client = stage.client("/pictures")
+    stage.pictures.publish("made", picture(100))
+    client.send('{"made": 0}')
+    number = shown(client)[0]["number"]
+    client.send(json.dumps({"made": number, "seen": 0}))
+    stage.pictures.publish("seen", picture(50))
+    assert shown(client)[0] == {"name": "seen", "number": number + 1, "more": 0}
+
+
 def test_several_come_in_one_answer(stage):
     client = stage.client("/pictures")
     for name in ("seen", "made", "brain/1"):
