@@ -102,7 +102,7 @@ def _sources() -> Iterator[Row]:
     av = _loaded("av")
     yield Row("ok", "file:MOVIE", f"any movie that FFmpeg {av.ffmpeg_version_info} reads")
     yield Row("ok", "stills:FOLDER", "the pictures of a folder")
-    for scheme in video.DISCOVERERS:
+    for scheme in SEEN:
         try:
             found = video.discover(scheme, TIMEOUT)
         except FAULTS as problem:

@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ class Engine:
         self.troubles: list[Callable[[], str]] = [
             lambda: learner.running.trouble
         ]  # besides in and out
-        self.picture: Frame | None = None  # the last that left
+        self.picture: Frame | None = None  # the last that left, on the learner's device
+        self._copied: tuple[torch.Tensor, Any] | None = None  # one that was brought to the host
         self._seen_anew = False  # whether what was last looked at has not been published
         self._sent: collections.deque[float] = collections.deque(maxlen=1000)
         self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)
@@ -144,17 +146,25 @@ class Engine:
             self.rows.append((learner.score.psnr, learner.score.loss, stats.busy))
 
     def _send(self, picture: torch.Tensor, seen: float) -> None:
-        pixels = picture.cpu().numpy()
-        self.picture = Frame(pixels, "bgra", seen)
+        on_host = picture.device.type == "cpu"
+        self.picture = Frame(picture.numpy() if on_host else picture, "bgra", seen)
         self._deliver(self.picture)
         if self.live:
             self.stats.latency = (self.clock() - seen) * 1e3
 
     def _deliver(self, picture: Frame) -> None:
         for sender in self.senders:
-            sender.send(picture)
+            sender.send(self._brought(picture) if sender.host else picture)
         self._last_sent = self.clock()
         self._sent.append(self._last_sent)
+
+    def _brought(self, picture: Frame) -> Frame:
+        """The picture on the host: copied there once, and not at all unless somebody asks."""
+        if isinstance(picture.pixels, torch.Tensor):
+            if self._copied is None or self._copied[0] is not picture.pixels:
+                self._copied = picture.pixels, picture.pixels.cpu().numpy()
+            picture = replace(picture, pixels=self._copied[1])
+        return picture
 
     def _due(self, frame: Frame) -> float | None:
         """When the next frame is due, on the clock: inf where nobody knows, None offline."""
@@ -191,7 +201,7 @@ class Engine:
         now, pictures = self.clock(), self.pictures
         if self.picture is None or not pictures.due(now):
             return
-        pictures.publish("made", self.picture.pixels, now)
+        pictures.publish("made", self._brought(self.picture).pixels, now)
         seen = self.learner.seen() if self._seen_anew else None
         if seen is not None:
             step = pictures.step(seen)
@@ -246,7 +256,8 @@ class Engine:
         assert self.picture is not None
         for sender in self.senders:
             try:
-                sender.send(Frame(self.picture.pixels, "bgra", now))
+                again = Frame(self.picture.pixels, "bgra", now)
+                sender.send(self._brought(again) if sender.host else again)
             except (Refusal, OSError, RuntimeError, ValueError) as problem:
                 self.stats.error = str(problem)
         self._last_sent = now

@@ -293,6 +293,8 @@ def test_live_a_full_disk_lets_the_show_go_on_and_is_told_at_the_end(tmp_path, c
     engine_saw = []
 
     class Full:
+        host = True
+
         def send(self, _frame):
             engine_saw.append(1)
 

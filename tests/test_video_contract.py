@@ -12,8 +12,8 @@ from bridge import video
 
 FOLDER = Path(video.__file__).parent
 CONSTRUCTORS = {
-    "Receiver": (["self", "rest"], {"live": False, "loop": True}),
-    "Sender": (["self", "rest"], {"live": False, "rate": False}),
+    "Receiver": (["self", "rest"], {"live": False, "loop": True, "device": True}),
+    "Sender": (["self", "rest"], {"live": False, "rate": False, "device": True}),
 }  # what is given by place, what by name, and whether it may be left out
 TRANSPORTS = sorted({*video.RECEIVERS, *video.SENDERS})
 
@@ -26,8 +26,21 @@ def classes(module):
     return {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
 
 
+def is_property(node):
+    return any(ast.unparse(decorator) == "property" for decorator in node.decorator_list)
+
+
 def functions(parent):
-    return {node.name: node for node in parent.body if isinstance(node, ast.FunctionDef)}
+    made = [node for node in parent.body if isinstance(node, ast.FunctionDef)]
+    return {node.name: node for node in made if not is_property(node)}
+
+
+def attributes(parent):
+    """What a class says of each of its instances: constants and properties."""
+    constants = [node for node in parent.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    names = [ast.unparse(getattr(n, "target", None) or n.targets[0]) for n in constants]
+    made = [node for node in parent.body if isinstance(node, ast.FunctionDef)]
+    return {*names, *(node.name for node in made if is_property(node))}
 
 
 def by_place(function):
@@ -82,13 +95,16 @@ def test_a_side_has_the_methods_of_the_contract(name, side):
     assert {method for method in kept if not method.startswith("_")} == promised.keys()
 
 
+@pytest.mark.parametrize("name", video.SENDERS)
+def test_a_sender_tells_whether_pixels_must_be_on_the_host(name):
+    assert "host" in attributes(classes(tree(name))["Sender"])
+
+
 @pytest.mark.parametrize("name", TRANSPORTS)
-def test_what_discovers_does_so_in_one_way(name):
-    found = functions(tree(name)).get("discover")
-    assert (found is not None) == (name in video.DISCOVERERS)
-    if found is not None:
-        assert by_place(found) == ["timeout"]
-        assert ast.unparse(found.returns) == "list[str]"
+def test_all_discover_in_one_way(name):
+    found = functions(tree(name))["discover"]
+    assert by_place(found) == ["timeout"]
+    assert ast.unparse(found.returns) == "list[str]"
 
 
 @pytest.mark.parametrize("name", ["pattern"])
@@ -97,7 +113,3 @@ def test_what_is_discovered_can_be_opened(name):
         receiver = video.open_receiver(address, live=True)
         assert receiver.status().connected
         receiver.close()
-
-
-def test_only_what_can_be_received_is_discovered():
-    assert set(video.DISCOVERERS) <= set(video.RECEIVERS)

@@ -17,13 +17,34 @@ from bridge.frame import Frame
 Fit = Literal["stretch", "crop"]
 
 
+# BT.709 from 16..235: blue, green, red of luma, then of Cb and Cr about their middle.
+LUMA, COLOUR = 255 / 219, ((2.112402, 0.0), (-0.213249, -0.532909), (0.0, 1.792741))
+
+
 def upload(frame: Frame, device: torch.device) -> Tensor:
     """The frame's pixels on `device` as (H, W, 4) uint8, blue first. A host frame is copied once
     to a GPU, and not at all on the CPU."""
     pixels = frame.pixels
     tensor = pixels if isinstance(pixels, Tensor) else torch.from_numpy(pixels)
     tensor = tensor.to(device, non_blocking=True)
+    if frame.layout == "uyvy":
+        return _from_uyvy(tensor)
     return tensor[..., [2, 1, 0, 3]] if frame.layout == "rgba" else tensor
+
+
+def _from_uyvy(pairs: Tensor) -> Tensor:
+    """(H, W, 2) uint8, Cb Y Cr Y for two neighbours → (H, W, 4), blue first, alpha 255.
+
+    ITU-R BT.709-6, section 3. Both neighbours get their pair's colour as it is.
+    """
+    height, width, _ = pairs.shape
+    quads = pairs.reshape(height, width // 2, 4).float()
+    luma = quads[..., 1::2].sub_(16).mul_(LUMA)  # (H, W/2, 2)
+    colour = quads[..., 0::2] - 128  # Cb, Cr
+    matrix = colour.new_tensor(COLOUR)
+    pixels = luma[..., None] + (colour @ matrix.T)[..., None, :]  # (H, W/2, 2, 3)
+    levels = pixels.round_().clamp_(0, 255).to(torch.uint8).reshape(height, width, 3)
+    return pad(levels, (0, 1), value=255)
 
 
 def fit(pixels: Tensor, size: tuple[int, int], how: Fit) -> Tensor:

@@ -1,9 +1,10 @@
 """Frames in and out: one module is one transport is one address scheme.
 
 An address is split at its first colon: `file:clip.mp4`, `pattern:`, `stills:out`. A module of
-that name in this folder gives a `Receiver`, a `Sender`, or both, with the constructors below,
-and a `discover` if it can see by itself what there is to open. A transport that cannot work here
-raises ImportError naming what to install; an address that cannot be opened raises `Refusal`.
+that name in this folder gives a `discover`, and a `Receiver`, a `Sender` or both, with the
+constructors below. A transport that cannot work here raises ImportError saying what to install
+and where it works; an address that cannot be opened raises `Refusal`; a sender that is not there
+(yet, or any more) is no error. What is made here is made, used and closed on the frame thread.
 """
 
 import difflib
@@ -14,14 +15,21 @@ from typing import Any, Protocol
 from bridge import Refusal
 from bridge.frame import Frame
 
-RECEIVERS = ("file", "stills", "camera", "pattern")
-SENDERS = ("file", "stills", "none")
-DISCOVERERS = ("pattern", "camera")  # the others open what is on a disk, by its path
+RECEIVERS = ("spout", "syphon", "ndi", "camera", "file", "stills", "pattern", "auto")
+SENDERS = ("spout", "syphon", "ndi", "file", "stills", "none", "auto")
+SHARED = ("spout", "syphon", "ndi")  # between running programs, which see our pictures by a name
+NAME = "First Light"  # by which they see them, unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a receiver knows of its source. `size` is (width, height); `rate` is frames a second."""
+    """What a receiver knows of its source.
+
+    size    (width, height) in pixels, as it comes
+    rate    frames a second
+    format  the pixels as the source makes them, in its own words: "B8G8R8A8", "UYVY"
+    route   how they come here, and why so: "on the card", "by the host: cpu computes"
+    """
 
     connected: bool
     name: str
@@ -29,16 +37,20 @@ class Source:
     rate: float | None = None
     ended: bool = False
     error: str = ""
+    format: str = ""
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """What a sender knows of its other end. `watchers` is None where nobody can be counted."""
+    """What a sender knows of its other end. `watchers` is None where nobody can be counted; `name`
+    is what it is seen by, which may differ from what was asked for; `route` is as a Source's."""
 
     name: str
     watchers: int | None = None
     dropped: int = 0
     error: str = ""
+    route: str = ""
 
 
 class Receiver(Protocol):
@@ -58,7 +70,15 @@ class Receiver(Protocol):
 
 
 class Sender(Protocol):
-    """Where pictures go. `send` paces nothing; live, it drops and counts rather than block."""
+    """Where pictures go. `send` paces nothing; live, it drops and counts rather than block.
+
+    `host` tells, before each picture, whether its pixels must be a numpy array on the host; where
+    it is False they are sent as they are, a numpy array or a torch tensor on any device. Pixels are
+    borrowed until `send` returns.
+    """
+
+    @property
+    def host(self) -> bool: ...
 
     def send(self, frame: Frame) -> None: ...
 
@@ -67,25 +87,27 @@ class Sender(Protocol):
     def close(self) -> None: ...
 
 
-def open_receiver(address: str, *, live: bool, loop: bool = False) -> Receiver:
+def open_receiver(address: str, *, live: bool, loop: bool = False, device: str = "cpu") -> Receiver:
     """Open `address` for reading; `loop` also offline, where a movie otherwise plays once.
 
-    Raises Refusal, or ImportError for a missing transport.
+    `device` is where frames are wanted: "cpu", "cuda:0", "mps"; a transport that can gives them
+    there. Raises Refusal, or ImportError for a missing transport.
     """
     module, rest = _transport(address, RECEIVERS, "--in")
-    receiver: Receiver = module.Receiver(rest, live=live, loop=loop)
+    receiver: Receiver = module.Receiver(rest, live=live, loop=loop, device=device)
     return receiver
 
 
-def open_sender(address: str, *, live: bool, rate: float) -> Sender:
-    """Open `address` for writing pictures that come `rate` times a second."""
+def open_sender(address: str, *, live: bool, rate: float, device: str = "cpu") -> Sender:
+    """Open `address` for writing pictures that come `rate` times a second from `device`."""
     module, rest = _transport(address, SENDERS, "--out")
-    sender: Sender = module.Sender(rest, live=live, rate=rate)
+    sender: Sender = module.Sender(rest, live=live, rate=rate, device=device)
     return sender
 
 
 def discover(scheme: str, timeout: float) -> list[str]:
-    """The addresses that `scheme`, one of DISCOVERERS, sees to open within `timeout` seconds.
+    """The addresses that `scheme`, one of RECEIVERS, sees to open within `timeout` seconds, without
+    what this process itself sends; nothing where addresses are paths.
 
     Raises Refusal where it cannot see, saying what to do, or ImportError.
     """

@@ -52,6 +52,7 @@ class Receiver:
         *,
         live: bool,
         loop: bool = False,  # noqa: ARG002  (it has no end)
+        device: str = "cpu",  # noqa: ARG002  (its frames are the host's)
         cameras: Callable[[], list[Camera]] = capture.cameras,
         opened: Callable[[str, dict[str, str]], Any] = capture.opened,
         clock: Callable[[], float] = time.perf_counter,

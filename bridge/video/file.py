@@ -31,10 +31,22 @@ KEYFRAME_EVERY = 2  # seconds; a crash or a power cut loses at most this much
 BT709, LIMITED = 1, 1  # AVCOL_SPC_BT709 and its kin, AVCOL_RANGE_MPEG
 
 
+def discover(timeout: float) -> list[str]:  # noqa: ARG001
+    """Nothing: what is on a disk is opened by its path."""
+    return []
+
+
 class Receiver:
     """A movie. One of varying frame rate is played at its average rate."""
 
-    def __init__(self, rest: str, *, live: bool, loop: bool = False) -> None:
+    def __init__(
+        self,
+        rest: str,
+        *,
+        live: bool,
+        loop: bool = False,
+        device: str = "cpu",  # noqa: ARG002  (its frames are the host's)
+    ) -> None:
         self._path, self._address = os.path.expanduser(rest), f"--in file:{rest}"
         if not os.path.exists(self._path):
             raise Refusal(f"{self._address}: there is no such file; check the path.")
@@ -85,7 +97,16 @@ class Receiver:
 class Sender:
     """A recorder of pictures that come `rate` times a second."""
 
-    def __init__(self, rest: str, *, live: bool, rate: float) -> None:
+    host = True  # it is written by the processor
+
+    def __init__(
+        self,
+        rest: str,
+        *,
+        live: bool,
+        rate: float,
+        device: str = "cpu",  # noqa: ARG002
+    ) -> None:
         path, address = os.path.expanduser(rest), f"--out file:{rest}"
         extension = os.path.splitext(path)[1].lower()
         if extension not in (".mp4", ".mkv"):

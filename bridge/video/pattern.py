@@ -47,6 +47,7 @@ class Receiver:
         *,
         live: bool,
         loop: bool = True,  # noqa: ARG002  (it has no end either way)
+        device: str = "cpu",  # noqa: ARG002  (its frames are the host's)
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -29,10 +29,22 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 NUMBERED = re.compile(r"(\d{6,})\.png", re.IGNORECASE)
 
 
+def discover(timeout: float) -> list[str]:  # noqa: ARG001
+    """Nothing: what is on a disk is opened by its path."""
+    return []
+
+
 class Receiver:
     """A folder of pictures. One that cannot be read is passed over and told in `status`."""
 
-    def __init__(self, rest: str, *, live: bool, loop: bool = False) -> None:
+    def __init__(
+        self,
+        rest: str,
+        *,
+        live: bool,
+        loop: bool = False,
+        device: str = "cpu",  # noqa: ARG002  (its frames are the host's)
+    ) -> None:
         folder, self._times = _hold(rest)
         self._folder, self._address = os.path.expanduser(folder), f"--in stills:{rest}"
         self._error = ""
@@ -84,7 +96,16 @@ class Receiver:
 class Sender:
     """Numbered PNGs of the pictures sent, alpha left out."""
 
-    def __init__(self, rest: str, *, live: bool, rate: float) -> None:
+    host = True  # it is written by the processor
+
+    def __init__(
+        self,
+        rest: str,
+        *,
+        live: bool,
+        rate: float,
+        device: str = "cpu",  # noqa: ARG002
+    ) -> None:
         folder, address = os.path.expanduser(rest), f"--out stills:{rest}"
         try:
             os.makedirs(folder, exist_ok=True)

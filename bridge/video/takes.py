@@ -64,6 +64,10 @@ class Takes:
         self._begun: queue.SimpleQueue[_Take | None] = queue.SimpleQueue()
         threading.Thread(target=self._start, name="takes", daemon=True).start()
 
+    @property
+    def host(self) -> bool:
+        return bool(self.button.record)
+
     def send(self, frame: Frame) -> None:
         self._tidy()
         size: tuple[int, int] = frame.pixels.shape[:2]

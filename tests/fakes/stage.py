@@ -58,6 +58,8 @@ class Reel:
 class Wall:
     """A sender that keeps every picture."""
 
+    host = True
+
     def __init__(self) -> None:
         self.pictures: list[np.ndarray] = []
         self.layouts: list[str] = []
