@@ -1,0 +1,370 @@
+"""NDI, over the network or inside one machine: `ndi:STUDIO (Arena)`, `ndi:Arena`, `ndi:@ADDRESS`.
+
+In: the newest frame only. What queued up behind it is given back unseen and counted. The pixels
+are the library's own memory, lent until the next `receive`: blue first for a network on the
+processor, as they came over the wire (UYVY) for one on a graphics card, which then has half to
+take. A source that goes is picked up when it returns, by its name or by its address. Out: two
+buffers in turn, one of which NDI compresses while the other is filled.
+NDI(R) is a registered trademark of Vizrt NDI AB; its library is theirs (https://ndi.video).
+"""
+
+import atexit
+import collections
+import ctypes
+import functools
+import importlib
+import math
+import re
+import statistics
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge import Refusal
+from bridge.frame import Frame, Layout
+from bridge.video import NAME, Sink, Source, _libndi
+from bridge.video._libndi import Library, fourcc
+
+Pixels = NDArray[np.uint8]  # (H, W, C), row 0 on top
+
+FORMATS: dict[str, tuple[Layout, int]] = {  # what comes: our name for it, and bytes a pixel
+    "BGRX": ("bgra", 4), "BGRA": ("bgra", 4), "RGBX": ("rgba", 4), "RGBA": ("rgba", 4),
+    "UYVY": ("uyvy", 2),
+}  # fmt: skip
+WIRE = {fourcc(letters): letters for letters in FORMATS}
+SENT = {"bgra": fourcc("BGRX"), "rgba": fourcc("RGBX")}  # no alpha: it is always 255
+ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[\w.\-]+):(\d{1,5})")
+FULL = re.compile(r".+ \(.+\)")  # MACHINE (name), as NDI spells a source
+LOOK = 1.0  # seconds between two looks for a source that is not there
+MISSED = 3.0  # seconds after which it is said that there is none
+QUIET = 0.3  # seconds without news after which a first look around has seen all there is
+RATES = tuple(  # what is declared; the rate also steers how finely NDI compresses
+    Fraction(n, d)
+    for n, d in (
+        (10, 1), (12, 1), (15, 1), (20, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1),
+        (48, 1), (50, 1), (60000, 1001), (60, 1), (75, 1), (90, 1), (120, 1),
+    )
+)  # fmt: skip
+MEASURED = 60  # pictures that the true rate is measured over
+OTHER = 0.08  # by which part it must differ from what is declared to be declared anew
+
+OURS: set[str] = set()  # what this process sends, by its full names
+
+
+def discover(timeout: float) -> list[str]:
+    """The addresses of the sources that are seen, but our own.
+
+    The first look of a process takes as long as sources need to answer, the others no time.
+    Raises ImportError where there is no library, Refusal where it does not run.
+    """
+    return [f"ndi:{name}" for name in _finder().look(timeout)]
+
+
+class Receiver:
+    """A source. While it is not there it is looked for; nothing is raised for it."""
+
+    def __init__(
+        self,
+        rest: str,
+        *,
+        live: bool,
+        loop: bool = False,  # noqa: ARG002  (it has no end)
+        device: str = "cpu",
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._asked, self._clock = rest, clock
+        self._spelt = f"--in ndi:{rest}"
+        if not live:
+            raise Refusal(
+                f"{self._spelt}: --offline cannot ask a sender for the same frames again; record "
+                "it first (--net through --out file:take.mkv), then play that file."
+            )
+        self._library = _libndi.load()
+        self._address = _address(rest)
+        self._name = rest if FULL.fullmatch(rest) else ""  # else it is looked for
+        on_host = device == "cpu"
+        self._route = "by the host: NDI comes over the network" + ("" if on_host else ", as UYVY")
+        self._handle = self._created(_libndi.BGRX if on_host else _libndi.UYVY)
+        self._video = _libndi.Video()  # what is lent at present
+        self._lent = False
+        self._connected = False
+        self._size: tuple[int, int] | None = None
+        self._rate: float | None = None
+        self._format = self._error = ""
+        self._lost = 0  # that the library itself had no room for
+        self._looked = -math.inf
+        self._alive = clock()
+        if not (self._address or self._name):
+            self._find()
+
+    def receive(self, timeout: float) -> Frame | None:
+        if self._handle is None:
+            return None
+        self._give_back()
+        begun = self._clock()
+        if not self._captured(self._video, timeout):
+            self._miss()
+            return None
+        drained = 0
+        newer = _libndi.Video()
+        while self._captured(newer, 0.0):
+            self._library.recv_free_video_v2(self._handle, ctypes.byref(self._video))
+            self._video, newer = newer, _libndi.Video()
+            drained += 1
+        self._lent = True
+        return self._frame(max(begun, self._clock()), drained + self._newly_lost())
+
+    def status(self) -> Source:
+        name = f"ndi:{self._name or self._asked}"
+        return Source(
+            self._connected, name, self._size, self._rate, ended=self._handle is None,
+            error=self._error, format=self._format, route=self._route,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._give_back()
+            self._library.recv_destroy(self._handle)
+            self._handle, self._connected = None, False
+
+    # What comes
+
+    def _created(self, color: int) -> Any:
+        source = _libndi.Source(
+            (self._name or None) and self._name.encode(), self._address and self._address.encode()
+        )
+        wish = _libndi.RecvCreate(source, color, _libndi.HIGHEST, False, NAME.encode())
+        handle = self._library.recv_create_v3(ctypes.byref(wish))
+        if not handle:
+            raise Refusal(f"{self._spelt}: NDI does not open it; check the name or the address.")
+        return handle
+
+    def _captured(self, video: _libndi.Video, timeout: float) -> bool:
+        """Whether a frame came within `timeout` seconds. News of other kinds end no wait."""
+        until = self._clock() + timeout
+        while True:
+            left = max(0.0, until - self._clock())
+            kind = self._library.recv_capture_v3(
+                self._handle, ctypes.byref(video), None, None, math.ceil(left * 1e3)
+            )
+            if kind == _libndi.VIDEO:
+                return True
+            if left <= 0 or kind == 0:
+                return False
+            if kind == _libndi.ERROR:  # the connection broke; it is made again by itself
+                return False
+
+    def _frame(self, moment: float, skipped: int) -> Frame | None:
+        video = self._video
+        self._alive, self._connected = moment, True
+        if video.fourcc not in WIRE or not video.data:
+            self._error = f"{self._spelt}: it sends pixels of a kind that is not read here."
+            return None
+        self._format = WIRE[video.fourcc]
+        layout, size = FORMATS[self._format]
+        self._size, self._error = (video.width, video.height), ""
+        self._rate = video.rate_n / video.rate_d if video.rate_n > 0 < video.rate_d else None
+        block = (ctypes.c_uint8 * (video.stride * video.height)).from_address(video.data)
+        shape, strides = (video.height, video.width, size), (video.stride, size, 1)
+        pixels: Pixels = np.ndarray(shape, np.uint8, block, strides=strides)
+        return Frame(pixels, layout, moment, skipped)
+
+    def _newly_lost(self) -> int:
+        lost = _libndi.Performance()
+        self._library.recv_get_performance(self._handle, None, ctypes.byref(lost))
+        before, self._lost = self._lost, int(lost.video)
+        return max(0, self._lost - before)
+
+    def _give_back(self) -> None:
+        if self._lent:
+            self._library.recv_free_video_v2(self._handle, ctypes.byref(self._video))
+            self._lent = False
+
+    # What does not
+
+    def _miss(self) -> None:
+        now = self._clock()
+        self._connected = self._library.recv_get_no_connections(self._handle) > 0
+        if self._connected or now - self._looked < LOOK:
+            return
+        self._looked = now
+        if not self._address:
+            self._find()
+        if now - self._alive > MISSED:
+            self._error = f"{self._spelt}: it is not to be seen; start it, {self._instead()}"
+
+    def _find(self) -> None:
+        """Connect to what is meant, once it is seen. A full name the library finds by itself."""
+        seen = _finder().look(0.0)
+        if self._name in seen or FULL.fullmatch(self._asked):
+            return
+        found = meant(self._asked, seen)
+        if found and found != self._name:
+            self._name = found
+            source = _libndi.Source(found.encode(), None)
+            self._library.recv_connect(self._handle, ctypes.byref(source))
+
+    def _instead(self) -> str:
+        seen = [] if self._address else _finder().look(0.0)
+        return f"or choose {' or '.join(f'ndi:{n}' for n in seen)}." if seen else "it is picked up."
+
+
+class Sender:
+    """What others see as `MACHINE (name)`. It takes pictures wherever they are: those on a graphics
+    card are copied straight into the memory that NDI compresses from."""
+
+    host = False
+
+    def __init__(
+        self,
+        rest: str,
+        *,
+        live: bool,  # noqa: ARG002  (it paces nothing)
+        rate: float,
+        device: str = "cpu",
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._library, self._clock = _libndi.load(), clock
+        wish = _libndi.SendCreate((rest or NAME).encode(), None, False, False)
+        self._handle = self._library.send_create(ctypes.byref(wish))
+        if not self._handle:
+            raise Refusal(f"--out ndi:{rest}: NDI does not take this name; choose another.")
+        self._name = self._library.send_get_source_name(self._handle).contents.name.decode()
+        OURS.add(self._name)
+        self._make = _pinned if device.startswith("cuda") else _plain
+        self._ring: list[Pixels | None] = [None, None]
+        self._turn = 0
+        self._pace = Pace(rate)
+        self._watchers = 0
+
+    def send(self, frame: Frame) -> None:
+        if self._handle is None:
+            return
+        self._watchers = self._library.send_get_no_connections(self._handle, 0)
+        rate = self._pace(self._clock())
+        if not self._watchers:  # nobody looks: nothing is compressed
+            return
+        buffer = self._filled(frame)
+        height, width = buffer.shape[:2]
+        video = _libndi.Video(
+            width, height, SENT[frame.layout], rate.numerator, rate.denominator, 0.0,
+            _libndi.PROGRESSIVE, _libndi.SYNTHESISE, buffer.ctypes.data, width * 4, None, 0,
+        )  # fmt: skip
+        self._library.send_send_video_async_v2(self._handle, ctypes.byref(video))
+        self._turn ^= 1
+
+    def status(self) -> Sink:
+        route = "by the host: NDI compresses on the processor"
+        return Sink(f"ndi:{self._name}", watchers=self._watchers, route=route)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._library.send_send_video_async_v2(self._handle, None)  # it lets go of our buffer
+            self._library.send_destroy(self._handle)
+            self._handle = None
+            OURS.discard(self._name)
+
+    def _filled(self, frame: Frame) -> Pixels:
+        """The buffer that NDI does not hold, with the picture in it: its only copy here."""
+        buffer = self._ring[self._turn]
+        if buffer is None or buffer.shape != tuple(frame.pixels.shape):
+            buffer = self._ring[self._turn] = self._make(tuple(frame.pixels.shape))
+        if isinstance(frame.pixels, np.ndarray):
+            np.copyto(buffer, frame.pixels)
+        else:
+            importlib.import_module("torch").from_numpy(buffer).copy_(frame.pixels)
+        return buffer
+
+
+class Pace:
+    """The rate to declare: what was said at first, until the pictures say otherwise."""
+
+    def __init__(self, rate: float) -> None:
+        self._declared = _standard(rate)
+        self._gaps: collections.deque[float] = collections.deque(maxlen=MEASURED)
+        self._last: float | None = None
+
+    def __call__(self, now: float) -> Fraction:
+        if self._last is not None:
+            self._gaps.append(now - self._last)
+        self._last = now
+        if len(self._gaps) == MEASURED:
+            true = 1 / max(statistics.fmean(self._gaps), 1e-3)
+            self._gaps.clear()
+            if abs(true / self._declared - 1) > OTHER:
+                self._declared = _standard(true)
+        return self._declared
+
+
+def _standard(rate: float) -> Fraction:
+    nearest = min(RATES, key=lambda known: abs(float(known) - rate))
+    within = abs(float(nearest) / rate - 1) <= OTHER / 2
+    return nearest if within else Fraction(rate).limit_denominator(1001)
+
+
+def meant(asked: str, seen: list[str]) -> str:
+    """Which of the names seen is meant: the whole, the name in its brackets, or a part of it;
+    nothing asked is the first. Nothing where none is, or two parts fit."""
+    if not asked:
+        return seen[0] if seen else ""
+    wish = asked.casefold()
+    for fits in (lambda n: n == wish, lambda n: n.endswith(f"({wish})"), lambda n: wish in n):
+        found = [name for name in seen if fits(name.casefold())]
+        if found:
+            return found[0] if len(found) == 1 else ""
+    return ""
+
+
+def _address(rest: str) -> str | None:
+    """ "@10.0.0.5:5961" → "10.0.0.5:5961"; None for a name. Raises Refusal."""
+    if not rest.startswith("@"):
+        return None
+    match = ADDRESS.fullmatch(rest[1:])
+    if match is None or not 0 < int(match[2]) < 65536:
+        hint = "write the machine and the port, such as ndi:@10.0.0.5:5961 (its first sender)."
+        raise Refusal(f"--in ndi:{rest}: {hint}")
+    return rest[1:]
+
+
+def _plain(shape: tuple[int, ...]) -> Pixels:
+    return np.empty(shape, np.uint8)
+
+
+def _pinned(shape: tuple[int, ...]) -> Pixels:
+    """Memory that a card copies into twice as fast."""
+    torch = importlib.import_module("torch")
+    pixels: Pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
+    return pixels
+
+
+class _Finder:
+    """Looks around as long as the process lives: a first look takes seconds to hear of all."""
+
+    def __init__(self, library: Library, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._library, self._clock = library, clock
+        self._handle = library.find_create_v2(ctypes.byref(_libndi.FindCreate(True, None, None)))
+        self._settled = False
+        atexit.register(library.find_destroy, self._handle)
+
+    def look(self, timeout: float) -> list[str]:
+        """The names that are seen, but our own."""
+        until = self._clock() + timeout
+        while not self._settled and (left := until - self._clock()) > 0:
+            wait = min(left, QUIET) if self._names() else left
+            if not self._library.find_wait_for_sources(self._handle, math.ceil(wait * 1e3)):
+                self._settled = True
+        return [name for name in self._names() if name not in OURS]
+
+    def _names(self) -> list[str]:
+        count = ctypes.c_uint32()
+        found = self._library.find_get_current_sources(self._handle, ctypes.byref(count))
+        return [found[i].name.decode(errors="replace") for i in range(count.value)]
+
+
+@functools.cache
+def _finder() -> _Finder:
+    return _Finder(_libndi.load())
