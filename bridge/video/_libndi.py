@@ -29,7 +29,7 @@ INSTALLED = {
 }.get(sys.platform, ("libndi.so.6", "libndi.so.5", "libndi.so"))
 RUNTIMES = ("NDI_RUNTIME_DIR_V6", "NDI_RUNTIME_DIR_V5")
 
-VIDEO, ERROR = 1, 4  # of what a capture may answer; 0 is nothing yet, the others are not ours
+NOTHING, VIDEO = 0, 1  # of what a capture may answer; all else is news that is not ours
 BGRX, UYVY = 0, 1  # what is asked for: blue first, or as on the wire; both BGRA where alpha is
 HIGHEST = 100  # bandwidth: the picture, not its thumbnail
 PROGRESSIVE = 1

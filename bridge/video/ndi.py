@@ -10,12 +10,15 @@ NDI(R) is a registered trademark of Vizrt NDI AB; its library is theirs (https:/
 
 import atexit
 import collections
+import contextlib
 import ctypes
 import functools
 import importlib
 import math
+import queue
 import re
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -75,8 +78,9 @@ class Receiver:
         loop: bool = False,  # noqa: ARG002  (it has no end)
         device: str = "cpu",
         clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._asked, self._clock = rest, clock
+        self._asked, self._clock, self._sleep = rest, clock, sleep
         self._spelt = f"--in ndi:{rest}"
         if not live:
             raise Refusal(
@@ -88,24 +92,28 @@ class Receiver:
         self._name = rest if FULL.fullmatch(rest) else ""  # else it is looked for
         on_host = device == "cpu"
         self._route = "by the host: NDI comes over the network" + ("" if on_host else ", as UYVY")
-        self._handle = self._created(_libndi.BGRX if on_host else _libndi.UYVY)
+        self._color = _libndi.BGRX if on_host else _libndi.UYVY
+        self._handle: Any = None
+        self._open = True
         self._video = _libndi.Video()  # what is lent at present
         self._lent = False
         self._connected = False
         self._size: tuple[int, int] | None = None
         self._rate: float | None = None
         self._format = self._error = ""
-        self._lost = 0  # that the library itself had no room for
+        self._lost = math.inf  # frames that the library itself had no room for, as last told
         self._looked = -math.inf
         self._alive = clock()
-        if not (self._address or self._name):
-            self._find()
+        self._connect()
 
     def receive(self, timeout: float) -> Frame | None:
-        if self._handle is None:
+        if not self._open:
             return None
         self._give_back()
-        begun = self._clock()
+        if self._handle is None:
+            self._miss()
+            self._sleep(timeout)
+            return None
         if not self._captured(self._video, timeout):
             self._miss()
             return None
@@ -116,32 +124,40 @@ class Receiver:
             self._video, newer = newer, _libndi.Video()
             drained += 1
         self._lent = True
-        return self._frame(max(begun, self._clock()), drained + self._newly_lost())
+        return self._frame(self._clock(), drained + self._newly_lost())
 
     def status(self) -> Source:
         name = f"ndi:{self._name or self._asked}"
         return Source(
-            self._connected, name, self._size, self._rate, ended=self._handle is None,
+            self._connected, name, self._size, self._rate, ended=not self._open,
             error=self._error, format=self._format, route=self._route,
         )  # fmt: skip
 
     def close(self) -> None:
-        if self._handle is not None:
-            self._give_back()
-            self._library.recv_destroy(self._handle)
-            self._handle, self._connected = None, False
+        self._open = self._connected = False
+        self._disconnect()
 
     # What comes
 
-    def _created(self, color: int) -> Any:
-        source = _libndi.Source(
-            (self._name or None) and self._name.encode(), self._address and self._address.encode()
-        )
-        wish = _libndi.RecvCreate(source, color, _libndi.HIGHEST, False, NAME.encode())
-        handle = self._library.recv_create_v3(ctypes.byref(wish))
-        if not handle:
-            raise Refusal(f"{self._spelt}: NDI does not open it; check the name or the address.")
-        return handle
+    def _connect(self) -> None:
+        """To what is known of the source: its address, or its full name; else it is looked for."""
+        if not (self._address or self._name):
+            self._find()
+            return
+        self._handle = _line(self._color)
+        address = self._address.encode() if self._address else None
+        source = _libndi.Source(None if address else self._name.encode(), address)
+        self._library.recv_connect(self._handle, ctypes.byref(source))
+
+    def _disconnect(self) -> None:
+        if self._handle is not None:
+            self._give_back()
+            if self._address:
+                _let_go(self._color, self._handle)
+            else:
+                _PARTING.put((self._color, self._handle))
+                _parting()
+            self._handle = None
 
     def _captured(self, video: _libndi.Video, timeout: float) -> bool:
         """Whether a frame came within `timeout` seconds. News of other kinds end no wait."""
@@ -153,9 +169,7 @@ class Receiver:
             )
             if kind == _libndi.VIDEO:
                 return True
-            if left <= 0 or kind == 0:
-                return False
-            if kind == _libndi.ERROR:  # the connection broke; it is made again by itself
+            if left <= 0 or kind == _libndi.NOTHING:
                 return False
 
     def _frame(self, moment: float, skipped: int) -> Frame | None:
@@ -176,8 +190,9 @@ class Receiver:
     def _newly_lost(self) -> int:
         lost = _libndi.Performance()
         self._library.recv_get_performance(self._handle, None, ctypes.byref(lost))
-        before, self._lost = self._lost, int(lost.video)
-        return max(0, self._lost - before)
+        newly = max(0, lost.video - self._lost)
+        self._lost = lost.video
+        return int(newly)
 
     def _give_back(self) -> None:
         if self._lent:
@@ -188,7 +203,8 @@ class Receiver:
 
     def _miss(self) -> None:
         now = self._clock()
-        self._connected = self._library.recv_get_no_connections(self._handle) > 0
+        line = self._handle
+        self._connected = line is not None and self._library.recv_get_no_connections(line) > 0
         if self._connected or now - self._looked < LOOK:
             return
         self._looked = now
@@ -204,9 +220,9 @@ class Receiver:
             return
         found = meant(self._asked, seen)
         if found and found != self._name:
+            self._disconnect()
             self._name = found
-            source = _libndi.Source(found.encode(), None)
-            self._library.recv_connect(self._handle, ctypes.byref(source))
+            self._connect()
 
     def _instead(self) -> str:
         seen = [] if self._address else _finder().look(0.0)
@@ -328,6 +344,43 @@ def _address(rest: str) -> str | None:
         hint = "write the machine and the port, such as ndi:@10.0.0.5:5961 (its first sender)."
         raise Refusal(f"--in ndi:{rest}: {hint}")
     return rest[1:]
+
+
+# The library's ends of connections are kept and used again. To destroy one that has just been made
+# while a sender comes or goes ended the process now and then (libndi 6.3.2: std::system_error, in
+# two runs of six with 300 each).
+_FREE: dict[int, list[Any]] = {_libndi.BGRX: [], _libndi.UYVY: []}
+_PARTING: "queue.SimpleQueue[tuple[int, Any]]" = queue.SimpleQueue()
+
+
+def _line(color: int) -> Any:
+    """An end that is connected to nothing. Raises Refusal."""
+    with contextlib.suppress(IndexError):
+        return _FREE[color].pop()
+    nobody = _libndi.Source(None, None)
+    wish = _libndi.RecvCreate(nobody, color, _libndi.HIGHEST, False, NAME.encode())
+    line = _libndi.load().recv_create_v3(ctypes.byref(wish))
+    if not line:
+        raise Refusal("--in ndi: NDI opens no more connections; restart First Light.")
+    return line
+
+
+def _let_go(color: int, line: Any) -> None:
+    _libndi.load().recv_connect(line, None)
+    _FREE[color].append(line)
+
+
+@functools.cache
+def _parting() -> threading.Thread:
+    """Lets go of names, which takes the library a second each, for which no frame may wait."""
+
+    def part() -> None:
+        while True:
+            _let_go(*_PARTING.get())
+
+    thread = threading.Thread(target=part, name="ndi", daemon=True)
+    thread.start()
+    return thread
 
 
 def _plain(shape: tuple[int, ...]) -> Pixels:
