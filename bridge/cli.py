@@ -27,7 +27,8 @@ COMMANDS = {
 }
 BENCHES = ("speed", "live", "control", "learn", "memory", "survive", "knobs", "swing", "looks")
 EXAMPLES = """examples:
-  firstlight --frames 900 --out file:first-light.mp4
+  firstlight --in pattern: --frames 900 --out file:first-light.mp4
+  firstlight --in ndi:Arena --out ndi:
   firstlight --in file:clip.mp4 --out stills:frames --size 320x192
   firstlight --in file:clip.mp4 --net ghost --set /learn/rate=0.01
 """
@@ -65,11 +66,15 @@ def run_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"firstlight {__version__}")
     add = parser.add_argument
-    frames = "where frames come from: file:MOVIE, stills:FOLDER, camera: (also camera:NAME, \
-camera:0@1280x720), pattern: (built in, the default)"
+    frames = "where frames come from: spout:NAME (Windows), syphon:NAME (macOS), ndi:NAME, \
+camera: (also camera:NAME, camera:0@1280x720), file:MOVIE, stills:FOLDER, pattern: (built in), or \
+auto: the first that is there (the default)"
     add("--in", dest="source", metavar="ADDRESS", help=frames)
-    pictures = "where pictures go: file:NAME.mp4, file:NAME.mkv (lossless), stills:FOLDER, none:"
+    pictures = "where pictures go: spout:, syphon:, ndi:, file:NAME.mp4, file:NAME.mkv (lossless), \
+stills:FOLDER, none:, or auto: Spout or Syphon, where the system has it (the default)"
     add("--out", dest="sinks", metavar="ADDRESS", action="append", help=pictures + "; repeatable")
+    name = "what other programs see the picture as (default: First Light)"
+    add("--name", metavar="NAME", help=name)
     net = "the network to begin with: tiles, sharp, paint (default), dream, ghost, through"
     add("--net", metavar="NAME", help=net)
     lines = "the picture's lines (default: 192, or 540 on a graphics card); its width follows \

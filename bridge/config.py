@@ -19,8 +19,9 @@ from bridge import Refusal
 class Config:
     """Every setting with its default. None: chosen by the program when it starts."""
 
-    source: str = "pattern:"
-    sinks: list[str] = field(default_factory=lambda: ["none:"])
+    source: str = "auto:"
+    sinks: list[str] = field(default_factory=lambda: ["auto:"])
+    name: str = "First Light"
     net: str = "paint"
     lines: int | None = None
     size: str | None = None
@@ -120,7 +121,18 @@ def check(chosen: Config) -> None:
         if getattr(chosen, key) not in names:
             option = key.replace("_", "-")
             raise Refusal(f"--{option} {getattr(chosen, key)}: choose one of {', '.join(names)}.")
-    for key in ("listen", "brain", "brains", "presets", "report", "record", "size", "net", "token"):
+    for key in (
+        "listen",
+        "brain",
+        "brains",
+        "presets",
+        "report",
+        "record",
+        "size",
+        "net",
+        "token",
+        "name",
+    ):
         if getattr(chosen, key) == "":
             raise Refusal(f"--{key}: it is empty; give it a value or leave it out.")
     for key, (low, high) in RANGES.items():

@@ -28,8 +28,9 @@ from bridge.video import Receiver, Sender
 
 log = logging.getLogger("bridge.engine")
 
-LOST = 0.25  # seconds without a frame after which the last picture is sent again
-AGAIN = 1 / 30  # seconds between pictures while there is no source
+LOST = 0.25  # seconds without a frame after which the source counts as gone
+AGAIN = 1 / 30  # seconds between pictures while no frame comes
+LATE = 2.0  # frames of the source's own after which the last picture is sent again
 SAFE = ("/see/", "/net/", "/learn/", "/memory/", "/brain/anchor")  # what panic puts back
 GREY = 128  # what the network looks at before the first frame
 
@@ -68,6 +69,7 @@ class Engine:
         self._stepped: collections.deque[tuple[float, int]] = collections.deque(maxlen=1000)
         self._last_frame = self._last_sent = -math.inf
         self._last_log = -math.inf
+        self._patient = LOST  # seconds without a frame after which the last picture is sent again
         self._standing: set[str] = set()  # what is wrong with sources, sinks …, as they say
         for group, owner in (
             *learner.knobs(),
@@ -171,13 +173,16 @@ class Engine:
         if not self.live:
             return None
         rate = self.receiver.status().rate
+        self._patient = min(LOST, max(LATE / rate, AGAIN)) if rate else LOST
         return frame.time + 1 / rate if rate else math.inf
 
     def _fill_in(self) -> None:
-        """No frame: before the first, the network's view of grey; later, the last picture again, or
-        what the network dreams."""
+        """No frame: before the first, the network's view of grey; later the last picture again, at
+        once, so that who takes it sees no hole; and once the source is gone, what the network
+        dreams."""
         now = self.clock()
-        if now - self._last_frame < LOST or now - self._last_sent < 0.9 * AGAIN:
+        idle = now - self._last_frame
+        if idle < self._patient or now - self._last_sent < 0.9 * AGAIN:
             return
         if self.picture is None:
             width, height = self.learner.size
@@ -185,6 +190,9 @@ class Engine:
             self._send(self.learner.look(self.learner.see(grey, now)), now)
             self._seen_anew = True
             self.stats.state = "waiting"
+            return
+        if idle < LOST:
+            self._deliver(Frame(self.picture.pixels, "bgra", now))
             return
         dreamt = self.learner.dream(now) if self.system.lost == "dream" else None
         if dreamt is None:
@@ -229,6 +237,9 @@ class Engine:
         stats.source = source.name
         sinks = [sender.status() for sender in self.senders]
         stats.sink = ", ".join(sink.name for sink in sinks if sink.name)
+        ways = [(source.name, source.route), *((sink.name, sink.route) for sink in sinks)]
+        stats.route = "; ".join(f"{name} {route}" for name, route in ways if route)
+        stats.watchers = sum(sink.watchers or 0 for sink in sinks)
         stats.dropped = sum(sink.dropped for sink in sinks)
         troubles = (trouble() for trouble in self.troubles)
         told = (source.error, *(sink.error for sink in sinks), *troubles)

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.params import Declared, Param, Trigger
+from bridge.params import Declared, Param, Trigger, finite
 
 
 class Clock:
@@ -68,3 +68,10 @@ class Knob:
         if not isinstance(declared, Param):
             return ()
         return declared.choices or tuple(declared.suggests(self.owner) if declared.suggests else ())
+
+    def named(self, given: object) -> object:
+        """What a number says to a text that suggests: the name at that place of its menu."""
+        names = self.choices if self.kind == "text" else ()
+        if names and isinstance(given, (int, float)) and not isinstance(given, bool):
+            return names[min(max(round(given), 0), len(names) - 1)] if finite(given) else given
+        return given

@@ -70,8 +70,8 @@ class Param(Declared[T]):
                ratio; where min is 0, from `floor` up, and 0 at the very end); "antilog" (the
                same mirrored: fine near max, for momentum and its kin)
     choices    the names of a choice, in the order of their indices
-    suggests   tells, from the owner, what a text may be at present: names for a menu, and any
-               other text is taken too
+    suggests   tells, from the owner, what a text may be at present: names for a menu, of which a
+               number takes the one at its place; any other text is taken too
     slew       seconds that a continuous knob takes at least to glide to a new value, and longer if
                the space's own `slew` is; 0 = always at once; None = as long as the space's own
     active     tells, from the owner, whether the knob does anything at present

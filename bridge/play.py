@@ -37,10 +37,12 @@ from bridge.looks import Presets
 from bridge.params import Refused
 from bridge.pictures import Pictures
 from bridge.space import AddressSpace
+from bridge.video import Receiver
 from bridge.video.takes import Takes
 
 log = logging.getLogger("bridge.play")
 
+SHOWS = 1.5  # seconds given to a sender to show its shape; without it the network's is 16:9
 LINES_CPU, LINES_GPU = 192, 540  # what a laptop's processor, and its graphics card, play easily
 
 
@@ -133,9 +135,11 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             if config.page >= 0:
                 web.open_page(ear, config.listen, config.page)
         space = ear.space if ear else AddressSpace()
-        receiver = video.open_receiver(config.source, live=live, loop=config.frames is not None)
+        source = f"auto:{config.source.removeprefix('auto:')}" if live else config.source
+        loops, where = config.frames is not None, str(device)
+        receiver = video.open_receiver(source, live=live, loop=loops, device=where)
         opened.callback(receiver.close)
-        size = _size(config, device, receiver.status().size)
+        size = _size(config, device, receiver)
         brains = _brains(config)
         state, size = _resumed(config, brains, size)
         make, settled = _settle(config, size, device)
@@ -155,6 +159,8 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             rate = receiver.status().rate or 30.0
             takes = Takes(config.record or ".", config.record_as, rate=rate)
             opened.callback(takes.close)
+            if live:
+                space.add("/system", receiver)
             space.add("/stats", takes)
             space.add("/system", takes.button)
             learner.slots.folder = brains
@@ -185,7 +191,8 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
                 engine.afterwards.append(saver.turn)
                 engine.troubles.append(lambda: saver.trouble)
             for address in config.sinks:
-                engine.senders.append(video.open_sender(address, live=live, rate=rate))
+                sink = _named(address, config)
+                engine.senders.append(video.open_sender(sink, live=live, rate=rate, device=where))
                 opened.callback(engine.senders[-1].close)
             if live:
                 engine.senders.append(takes)
@@ -347,11 +354,20 @@ def _settle(
     return make, Settled(*tuning.fastest(step, precisions, counts))
 
 
-def _size(config: Config, device: torch.device, source: tuple[int, int] | None) -> tuple[int, int]:
+def _size(config: Config, device: torch.device, receiver: Receiver) -> tuple[int, int]:
     if config.size:
         return image.parse_size(config.size)
     lines = config.lines or (LINES_CPU if device.type == "cpu" else LINES_GPU)
-    return image.size_for(lines, nets.EVERY, source)
+    until = time.perf_counter() + SHOWS  # a sender tells its size with its first frame
+    while receiver.status().size is None and time.perf_counter() < until:
+        receiver.receive(0.05)
+    return image.size_for(lines, nets.EVERY, receiver.status().size)
+
+
+def _named(address: str, config: Config) -> str:
+    """An address to send to, with the name that others are to see where it has none."""
+    scheme, _, rest = address.partition(":")
+    return f"{scheme}:{config.name}" if scheme in (*video.SHARED, "auto") and not rest else address
 
 
 def _set(space: AddressSpace, knobs: dict[str, Any], where: str) -> None:
@@ -426,7 +442,15 @@ def _mean(values: list[float]) -> float | None:
 def catalogue() -> AddressSpace:
     """The whole address tree, put together just as a running instrument's is."""
     config = Config(
-        net="tiles", size="8x8", osc=0, page=-1, feedback=["none"], precision="float32", threads=1
+        source="pattern:",
+        sinks=["none:"],
+        net="tiles",
+        size="8x8",
+        osc=0,
+        page=-1,
+        feedback=["none"],
+        precision="float32",
+        threads=1,
     )
     instrument = assemble(config)
     instrument.closing.close()

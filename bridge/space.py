@@ -258,7 +258,7 @@ class AddressSpace:
             raise Refused("can be read, not set")
         if len(arguments) != 1:
             raise Refused(f"takes one value, not {len(arguments)}")
-        value = declared.coerce(arguments[0])
+        value = declared.coerce(knob.named(arguments[0]))
         inside = declared.clipped(value)
         if inside != value:
             self.clipped += 1

@@ -22,7 +22,13 @@ class Stats:
     skipped = Reading(0, doc="frames replaced by a newer one before they were seen")
     dropped = Reading(0, doc="pictures that a recorder had no time for")
     source = Reading("", doc="where frames come from")
-    sink = Reading("", doc="where pictures go")
+    sink = Reading("", doc="where pictures go, by the names that others see")
+    route = Reading(
+        "",
+        doc="how frames come and pictures go: on the graphics card, or by the host, \
+and why",
+    )
+    watchers = Reading(0, doc="programs that take the picture, where they can be counted")
     faults = Reading(0, doc="turns that failed and were survived")
     error = Reading("", doc="the last thing that went wrong, and what to do")
     stalled = Reading(

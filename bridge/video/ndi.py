@@ -350,7 +350,7 @@ def _address(rest: str) -> str | None:
 # while a sender comes or goes ended the process now and then (libndi 6.3.2: std::system_error, in
 # two runs of six with 300 each).
 _FREE: dict[int, list[Any]] = {_libndi.BGRX: [], _libndi.UYVY: []}
-_PARTING: "queue.SimpleQueue[tuple[int, Any]]" = queue.SimpleQueue()
+_PARTING: "queue.SimpleQueue[tuple[int, Any] | None]" = queue.SimpleQueue()
 
 
 def _line(color: int) -> Any:
@@ -375,11 +375,16 @@ def _parting() -> threading.Thread:
     """Lets go of names, which takes the library a second each, for which no frame may wait."""
 
     def part() -> None:
-        while True:
-            _let_go(*_PARTING.get())
+        while (gone := _PARTING.get()) is not None:
+            _let_go(*gone)
+
+    def end() -> None:  # a call under way when the library ends would end the process with a crash
+        _PARTING.put(None)
+        thread.join()
 
     thread = threading.Thread(target=part, name="ndi", daemon=True)
     thread.start()
+    atexit.register(end)
     return thread
 
 

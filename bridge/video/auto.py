@@ -1,0 +1,242 @@
+"""What is there: `auto:`, and the live choice among all that is visible (`/system/source`).
+
+`auto:` plays the first Spout or Syphon sender that is not our own, else an NDI source, else the
+built-in scene, until one of those comes; `auto:ndi:STUDIO (Arena)` begins with that one. Another
+source is opened beside the one that plays, and takes over with its first frame: a source that
+shows nothing takes nothing away. Out: a Spout or Syphon sender where the system has it.
+Runs on the frame thread; what takes its time to open or to close has a thread of its own.
+"""
+
+import logging
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from bridge import Refusal, video
+from bridge.frame import Frame
+from bridge.params import Param
+from bridge.video import Sink, Source
+from bridge.video.lookout import EVERY, FRAME_THREAD, Lookout
+
+log = logging.getLogger("bridge.video")
+
+FIRST = 1.5  # seconds given to NDI's sources to answer at the start
+SHOWS = 5.0  # seconds after which a source that was chosen and shows nothing is told of
+NOWHERE_BETTER = "pattern:"
+FAULTS = (Refusal, ImportError, OSError, ValueError, RuntimeError)
+OURS = {"win32": "spout", "darwin": "syphon"}.get(sys.platform, "none")
+
+
+def discover(timeout: float) -> list[str]:  # noqa: ARG001
+    """Nothing of its own: the others tell what it chooses from."""
+    return []
+
+
+class Receiver:
+    """Plays one source, and another when it is asked to; `lookout` sees which there are."""
+
+    source = Param(
+        "", preset=False, suggests=lambda receiver: receiver._names(),
+        doc="which source plays: one that is visible, by its name or its place in the list; the "
+        "picture goes on until the new one shows",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        rest: str,
+        *,
+        live: bool,
+        loop: bool = False,
+        device: str = "cpu",
+        lookout: Lookout | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._clock = clock
+        self._open = partial(video.open_receiver, live=live, loop=loop, device=device)
+        self._first = rest or (NOWHERE_BETTER if not live else "")
+        network = ("ndi",) if not rest or rest.startswith("ndi:") else ()  # touched if asked to
+        self._lookout = lookout or Lookout(("spout", "syphon", *network, "camera", "pattern"))
+        self._alone = not live  # offline nothing comes and goes
+        self._beside: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        if live:
+            threading.Thread(target=self._start, name="auto", daemon=True).start()
+        self._playing = self._begun()
+        self._hopes = live and not rest and self.source == NOWHERE_BETTER
+        self._plays = self.source  # what the receiver that plays was opened by
+        self._next: _Opening | None = None
+        self._error = ""
+        self._looked = clock()
+        if live:
+            self._lookout.watch()
+
+    def receive(self, timeout: float) -> Frame | None:
+        if not self._alone:
+            self._look()
+            self._follow()
+        frame = self._cut()
+        return frame if frame is not None else self._playing.receive(timeout)
+
+    def status(self) -> Source:
+        source = self._playing.status()
+        return replace(source, error=self._error or source.error)
+
+    def close(self) -> None:
+        self._lookout.close()
+        if self._next is not None:
+            self._part(self._next)
+        self._beside.put(None)
+        self._playing.close()
+
+    # The first
+
+    def _begun(self) -> video.Receiver:
+        """What plays first; for `auto:` the first that is there and can be opened."""
+        if self._first:
+            self.source = self._first
+            return self._open(self._first)
+        for address in self._lookout.first(FIRST):
+            try:
+                receiver = self._open(address)
+            except FAULTS as problem:
+                log.warning("%s; it goes on without it.", str(problem).rstrip("."))
+            else:
+                self.source = address
+                return receiver
+        self.source = NOWHERE_BETTER
+        return self._open(NOWHERE_BETTER)
+
+    # The next
+
+    def _names(self) -> tuple[str, ...]:
+        seen = self._lookout.seen
+        return tuple(dict.fromkeys((*seen, *filter(None, (self._first, self._plays)))))
+
+    def _look(self) -> None:
+        now = self._clock()
+        if now - self._looked < EVERY:
+            return
+        self._looked = now
+        self._lookout.look()
+        shared = tuple(f"{scheme}:" for scheme in video.SHARED)
+        come = [address for address in self._lookout.seen if address.startswith(shared)]
+        if self._hopes and come and self._next is None:  # the show has begun after us
+            self.source = come[0]
+
+    def _follow(self) -> None:
+        """Set off to what a hand has chosen, since the last frame."""
+        wanted = self._next.address if self._next else self._plays
+        if self.source == wanted:
+            return
+        chosen = self.source
+        if chosen not in self._names():
+            self._error = f"/system/source {chosen}: it is not visible; choose one that is."
+            self.source = wanted
+            return
+        self._hopes = self._hopes and chosen.startswith(tuple(f"{s}:" for s in video.SHARED))
+        self._error = ""
+        if self._next is not None:
+            self._part(self._next)
+            self._next = None
+        if chosen != self._plays:
+            self._next = _Opening(chosen, partial(self._open, chosen), self._clock())
+            self._do(chosen, self._next.open)
+
+    def _cut(self) -> Frame | None:
+        """The first frame of what was chosen, which then plays."""
+        coming = self._next
+        if coming is None:
+            return None
+        if coming.problem:
+            self._error, self._next, self.source = coming.problem, None, self._plays
+            return None
+        receiver = coming.receiver
+        frame = receiver.receive(0.0) if receiver else None
+        if receiver is None or frame is None:
+            if self._clock() - coming.since > SHOWS and not self._error:
+                told = receiver.status().error if receiver else ""
+                silent = f"/system/source {coming.address}: it shows nothing yet; {self._plays} "
+                self._error = told or f"{silent}goes on until it does."
+            return None
+        self._do(self._plays, self._playing.close)
+        self._playing, self._plays, self._next, self._error = receiver, coming.address, None, ""
+        self._hopes = False
+        return frame
+
+    def _part(self, coming: "_Opening") -> None:
+        self._do(coming.address, coming.drop)
+
+    # Beside the frame thread
+
+    def _do(self, address: str, what: Callable[[], None]) -> None:
+        """Open or close: here what belongs to this thread, and all else beside it."""
+        if self._alone or address.partition(":")[0] in FRAME_THREAD:
+            what()
+        else:
+            self._beside.put(what)
+
+    def _start(self) -> None:
+        # A thread inherits its maker's core, and the frame thread will have one to itself: so this
+        # one, made before that, makes those that decode.
+        while (what := self._beside.get()) is not None:
+            threading.Thread(target=what, name="source", daemon=True).start()
+
+
+class _Opening:
+    """A source on its way: opened by one thread, taken by the frame thread, or dropped."""
+
+    def __init__(self, address: str, opener: Callable[[], video.Receiver], since: float) -> None:
+        self.address, self.since = address, since
+        self.receiver: video.Receiver | None = None
+        self.problem = ""
+        self._opener = opener
+        self._lock = threading.Lock()
+        self._dropped = False
+
+    def open(self) -> None:
+        try:
+            receiver = self._opener()
+        except FAULTS as problem:
+            self.problem = str(problem) or type(problem).__name__
+            return
+        with self._lock:
+            self.receiver = receiver
+            dropped = self._dropped
+        if dropped:
+            receiver.close()
+
+    def drop(self) -> None:
+        """Close it, now or as soon as it is open."""
+        with self._lock:
+            self._dropped = True
+            receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.close()
+
+
+class Sender:
+    """A sender of this system's own kind, where it has one. Without it the show goes on."""
+
+    def __init__(self, rest: str, *, live: bool, rate: float, device: str = "cpu") -> None:
+        kind = OURS if live else "none"
+        try:
+            self._sender = video.open_sender(f"{kind}:{rest}", live=live, rate=rate, device=device)
+        except FAULTS as problem:
+            log.warning("--out auto: %s", problem)
+            self._sender = video.open_sender("none:", live=live, rate=rate, device=device)
+
+    @property
+    def host(self) -> bool:
+        return self._sender.host
+
+    def send(self, frame: Frame) -> None:
+        self._sender.send(frame)
+
+    def status(self) -> Sink:
+        return self._sender.status()
+
+    def close(self) -> None:
+        self._sender.close()
