@@ -18,7 +18,18 @@ from bridge import cli, video
 from bridge.control.osc import decode, encode
 from bridge.video import Sink
 
-SMALL = ["--size", "64x48", "--threads", "1", "--precision", "float32", "--feedback", "none"]
+SMALL = [
+    "--in",
+    "pattern:",
+    "--size",
+    "64x48",
+    "--threads",
+    "1",
+    "--precision",
+    "float32",
+    "--feedback",
+    "none",
+]
 
 
 def run(*words):

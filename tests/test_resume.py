@@ -9,7 +9,18 @@ import pytest
 from bridge import cli, play
 from bridge.learn.autosave import MEMORY, STATE
 
-SMALL = ["--size", "64x64", "--threads", "1", "--precision", "float32", "--feedback", "none"]
+SMALL = [
+    "--in",
+    "pattern:",
+    "--size",
+    "64x64",
+    "--threads",
+    "1",
+    "--precision",
+    "float32",
+    "--feedback",
+    "none",
+]
 
 
 def run(tmp_path, name, *words):
@@ -89,7 +100,7 @@ def test_the_size_comes_back_where_none_is_asked_for(tmp_path):
         str(tmp_path / "brains"),
         "--resume",
     ]
-    assert cli.main([*words, *SMALL[2:], "--report", str(report)]) == 0
+    assert cli.main([*words, *SMALL[:2], *SMALL[4:], "--report", str(report)]) == 0
     assert json.loads(report.read_text())["summary"]["size"] == "64x64"
 
 

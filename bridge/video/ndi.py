@@ -14,6 +14,7 @@ import contextlib
 import ctypes
 import functools
 import importlib
+import logging
 import math
 import queue
 import re
@@ -31,6 +32,8 @@ from bridge import Refusal
 from bridge.frame import Frame, Layout
 from bridge.video import NAME, Sink, Source, _libndi
 from bridge.video._libndi import Library, fourcc
+
+log = logging.getLogger("bridge.video")
 
 Pixels = NDArray[np.uint8]  # (H, W, C), row 0 on top
 
@@ -52,6 +55,7 @@ RATES = tuple(  # what is declared; the rate also steers how finely NDI compress
         (48, 1), (50, 1), (60000, 1001), (60, 1), (75, 1), (90, 1), (120, 1),
     )
 )  # fmt: skip
+MOST_NAMES = 9  # names that are tried where the first is taken
 MEASURED = 60  # pictures that the true rate is measured over
 OTHER = 0.08  # by which part it must differ from what is declared to be declared anew
 
@@ -245,10 +249,7 @@ class Sender:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._library, self._clock = _libndi.load(), clock
-        wish = _libndi.SendCreate((rest or NAME).encode(), None, False, False)
-        self._handle = self._library.send_create(ctypes.byref(wish))
-        if not self._handle:
-            raise Refusal(f"--out ndi:{rest}: NDI does not take this name; choose another.")
+        self._handle = self._created(rest or NAME)
         self._name = self._library.send_get_source_name(self._handle).contents.name.decode()
         OURS.add(self._name)
         self._make = _pinned if device.startswith("cuda") else _plain
@@ -283,6 +284,20 @@ class Sender:
             self._library.send_destroy(self._handle)
             self._handle = None
             OURS.discard(self._name)
+
+    def _created(self, name: str) -> Any:
+        """A sender of this name, or, where another program here has it, of the next one."""
+        for number in range(1, MOST_NAMES + 1):
+            this = f"{name} {number}" if number > 1 else name
+            wish = _libndi.SendCreate(this.encode(), None, False, False)
+            handle = self._library.send_create(ctypes.byref(wish))
+            if handle:
+                if number > 1:
+                    log.warning("--out ndi:%s: that name is taken here; it is %s now.", name, this)
+                return handle
+        raise Refusal(
+            f"--out ndi:{name}: NDI does not take this name; choose another, --name NAME."
+        )
 
     def _filled(self, frame: Frame) -> Pixels:
         """The buffer that NDI does not hold, with the picture in it: its only copy here."""

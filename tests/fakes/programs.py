@@ -21,7 +21,18 @@ from fakes.hand import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests" / "clients"
-SMALL = ["--net", "tiles", "--size", "64x48", "--threads", "1", "--precision", "float32"]
+SMALL = [
+    "--in",
+    "pattern:",
+    "--net",
+    "tiles",
+    "--size",
+    "64x48",
+    "--threads",
+    "1",
+    "--precision",
+    "float32",
+]
 SLOW = 60  # seconds in which a program must have answered
 
 
