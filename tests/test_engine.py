@@ -14,6 +14,7 @@ from bridge.learn import image
 from bridge.learn.learner import Learner
 from bridge.pictures import Pictures
 from bridge.space import AddressSpace
+from bridge.video import Sink
 
 
 class Clock:
@@ -119,9 +120,30 @@ def test_waiting_it_sends_thirty_pictures_a_second():
     assert len(one.senders[0].pictures) == 30
 
 
-def test_a_short_gap_in_the_source_is_not_filled():
+def test_a_gap_of_two_frames_is_not_filled():
     clock = Clock()
-    one = engine(Reel([frame(), lambda: clock.wait(LOST / 2), frame(seed=1), None]), clock=clock)
+    one = engine(Reel([frame(), lambda: clock.wait(1.9 / 30), frame(seed=1), None]), clock=clock)
+    for _ in range(3):
+        one.turn()
+    assert len(one.senders[0].pictures) == 2
+
+
+def test_in_a_longer_one_the_last_picture_is_sent_again_and_the_source_is_not_yet_lost():
+    clock = Clock()
+    one = engine(Reel([frame(), lambda: clock.wait(2.1 / 30), frame(seed=1), None]), clock=clock)
+    one.system.lost = "dream"
+    states = [one.turn() and one.stats.state for _ in range(3)]
+    pictures = one.senders[0].pictures
+    assert states == ["learning"] * 3
+    assert np.array_equal(pictures[0], pictures[1])
+    assert len(pictures) == 3
+
+
+@pytest.mark.parametrize("rate", [None, 4.0])
+def test_where_frames_are_few_or_their_rate_unknown_only_a_source_that_is_lost_is_filled_in(rate):
+    clock = Clock()
+    reel = Reel([frame(), lambda: clock.wait(LOST * 0.9), frame(seed=1), None], rate=rate)
+    one = engine(reel, clock=clock)
     for _ in range(3):
         one.turn()
     assert len(one.senders[0].pictures) == 2
@@ -538,3 +560,58 @@ def test_who_watches_changes_nothing():
     one.run(5), twin.run(5)
     assert one.learner.weights.hash() == twin.learner.weights.hash()
     assert np.array_equal(one.senders[0].pictures[-1], twin.senders[0].pictures[-1])
+
+
+class Card(torch.Tensor):
+    """Stands in for a tensor on a graphics card: it counts how often it is brought to the host."""
+
+    copies = 0
+    device = torch.device("meta")  # type: ignore[assignment]
+
+    def cpu(self):
+        Card.copies += 1
+        return torch.zeros(48, 64, 4, dtype=torch.uint8)
+
+
+def on_a_card(one):
+    """The engine's pictures, as if its learner computed on a card."""
+    one.learner.look = lambda _x: torch.zeros(48, 64, 4, dtype=torch.uint8).as_subclass(Card)
+    one.learner.learn = lambda _due: 0
+    Card.copies = 0
+    return one
+
+
+def test_a_picture_is_brought_to_the_host_once_for_all_who_need_it_there():
+    one = on_a_card(engine(Reel(frames(3)), walls=3))
+    one.run(3)
+    assert Card.copies == 3
+    assert all(type(p) is np.ndarray for wall in one.senders for p in wall.pictures)
+
+
+def test_a_picture_that_nobody_needs_there_stays_on_the_card():
+    one = on_a_card(engine(Reel(frames(3)), walls=0))
+    kept = []
+
+    class Texture(Wall):
+        host = False
+
+        def send(self, frame):
+            kept.append(frame.pixels)
+
+    one.senders.append(Texture())
+    one.run(3)
+    assert Card.copies == 0
+    assert all(type(pixels) is Card for pixels in kept)
+
+
+def test_how_pictures_travel_and_who_takes_them_is_told():
+    one = engine(Reel(frames(1)), walls=0)
+
+    class Shared(Wall):
+        def status(self):
+            return Sink("spout:First Light", watchers=2, route="on the card")
+
+    one.senders.append(Shared())
+    one.run(1)
+    assert one.stats.route == "spout:First Light on the card"
+    assert one.stats.watchers == 2

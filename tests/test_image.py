@@ -75,6 +75,39 @@ def test_crop_keeps_the_middle_and_the_aspect():
     assert image.fit(pixels, (10, 10), "crop").min() == 255
 
 
+UYVY = {  # blue, green, red: and what it is in BT.709, 16 to 235
+    (30, 50, 200): (104, 85, 195),
+    (0, 0, 0): (128, 16, 128),
+    (255, 255, 255): (128, 235, 128),
+    (255, 0, 0): (240, 32, 118),
+    (0, 255, 0): (42, 173, 26),
+    (0, 0, 255): (102, 63, 240),
+}
+
+
+@pytest.mark.parametrize(("colour", "wire"), UYVY.items())
+def test_uyvy_becomes_the_colour_that_it_was(colour, wire):
+    blue, luma, red = wire
+    pixels = np.empty((2, 4, 2), np.uint8)
+    pixels[:, 0::2], pixels[:, 1::2] = (blue, luma), (red, luma)
+    uploaded = image.upload(Frame(pixels, "uyvy", 0.0), torch.device("cpu"))
+    assert uploaded.shape == (2, 4, 4)
+    assert (uploaded[..., 3] == 255).all()
+    assert np.abs(uploaded[..., :3].numpy().astype(int) - colour).max() <= 2
+
+
+def test_two_neighbours_in_uyvy_have_their_own_light_and_one_colour():
+    pixels = np.array([[[128, 16], [128, 235]]], np.uint8)
+    uploaded = image.upload(Frame(pixels, "uyvy", 0.0), torch.device("cpu"))
+    assert uploaded[0, :, :3].tolist() == [[0, 0, 0], [255, 255, 255]]
+
+
+def test_rows_that_lie_further_apart_than_they_are_long_are_read_as_they_are():
+    rows = np.arange(2 * 20 * 4, dtype=np.uint8).reshape(2, 20, 4)
+    uploaded = image.upload(Frame(rows[:, :16], "bgra", 0.0), torch.device("cpu"))
+    assert torch.equal(uploaded, torch.from_numpy(rows[:, :16].copy()))
+
+
 def test_rgba_is_turned_blue_first():
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[..., 0] = 200

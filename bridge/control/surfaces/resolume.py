@@ -128,9 +128,11 @@ Nothing is sent back: Resolume's dials do not follow what other hands play.
 
 ## The picture
 
-By Spout on Windows, Syphon on macOS and NDI on both it is to go into First Light and back into
-Resolume. **These are not in this version yet**; `firstlight devices` tells what can be opened here.
-Today First Light sees films (`--in file:clip.mp4`), folders of stills, cameras and capture cards
-(`--in camera:`; Resolume's output can come in that way) and its own moving patterns. It writes
-films and stills (`--out file:take.mp4`), which Resolume plays as clips.
+On Windows switch Output > Texture Sharing (Spout) on in Resolume and start First Light with nothing
+more than step 1: it takes the first Spout sender that is not its own, and its picture is among
+Resolume's sources as `First Light`. On a Mac the same by Syphon. Over NDI, also from another
+machine: `--in ndi:Arena --out ndi:`, after `python -m pip install '.[ndi]'`. Spout and Syphon have
+been tried against stand-ins only so far; `firstlight latency spout` (or `syphon`, or `ndi`) tells
+in ten seconds whether they work on your machine, and how late the picture is. `/system/source`
+chooses another sender while it plays.
 """

@@ -55,7 +55,9 @@ and please tell us.
    makes it anew where it is: what the parameters hold, its place and its wires stay.
 2. Wire a picture into its input; take First Light's from its output. On the page `First Light`
    choose how pictures travel (Spout on Windows, Syphon on a Mac, or NDI). If none comes back, pick
-   the sender in the menu of the TOP `from_first_light` inside.
+   the sender in the menu of the TOP `from_first_light` inside, and run `firstlight latency spout`
+   (`syphon`, `ndi`), which tells whether that way works on your machine: on real Windows and Macs
+   First Light's own Spout and Syphon are as unproven as the rest here. NDI needs the extra `ndi`.
 3. Press `Start` (or start First Light yourself, and set `Transport` to what you gave it). `Alive`
    goes on, and all parameters move to where First Light stands. What goes wrong stands in `Status`
    and in the DAT `log`. First Light needs its own Python, not TouchDesigner's: if the command is
