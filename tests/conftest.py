@@ -18,12 +18,14 @@ def pytest_addoption(parser):
     parser.addoption(
         "--skip-is-failure", action="store_true", help="fail what would be skipped: all is there"
     )
+    parser.addoption("--must-run", metavar="MARKER", help="the same for what has this marker")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     report = yield
-    return _or_failed(report, item.config)
+    must = item.config.getoption("--must-run")
+    return _or_failed(report, item.config, must=bool(must and item.get_closest_marker(must)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,8 +34,8 @@ def pytest_make_collect_report(collector):
     return _or_failed(report, collector.config)
 
 
-def _or_failed(report, config):
-    if report.skipped and config.getoption("--skip-is-failure"):
+def _or_failed(report, config, *, must=False):
+    if report.skipped and (must or config.getoption("--skip-is-failure")):
         *_, reason = report.longrepr
         report.outcome, report.longrepr = "failed", f"{report.nodeid}: {reason}"
     return report

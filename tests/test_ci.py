@@ -36,11 +36,20 @@ def test_programs_of_other_makers_come_after_it_and_none_may_be_missing():
     assert last == ".venv/bin/python -m pytest -m clients --skip-is-failure"
 
 
-@pytest.mark.parametrize(("words", "code"), [([], 0), (["--skip-is-failure"], 1)])
+def test_ndi_is_tried_for_real_in_the_first_stage_already():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert """PYTEST_ADDOPTS=--must-run=ndi bash -ec "$test_command\"""" in script
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [([], 0), (["--skip-is-failure"], 1), (["--must-run=ndi"], 1), (["--must-run=other"], 0)],
+)
 def test_there_a_skip_is_a_failure(tmp_path, words, code):
     (tmp_path / "test_one.py").write_text(
-        "import pytest\ndef test_one(): pytest.skip('it is gone')"
+        "import pytest\n@pytest.mark.ndi\ndef test_one(): pytest.skip('it is gone')"
     )
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = ndi")
     command = [sys.executable, "-m", "pytest", "-p", "conftest", *words, tmp_path]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False,

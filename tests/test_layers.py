@@ -160,6 +160,14 @@ def test_only_the_engines_turn_and_the_control_threads_edge_catch_everything():
     assert sorted(set(broad)) == [*edges, "engine.py"]
 
 
+def test_the_command_touches_no_transport_of_another_system():
+    code = "import sys, bridge.cli, bridge.video\n"
+    code += "there = {m.split('.')[0] for m in sys.modules}\n"
+    code += "sys.exit(bool(there & {'SpoutGL', 'syphon', 'objc', 'Metal', 'cyndilib', 'cuda'}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0
+
+
 def test_the_command_answers_help_without_torch():
     code = (
         "import sys; from bridge.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"

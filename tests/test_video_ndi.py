@@ -373,6 +373,32 @@ def test_a_thousand_opens_and_closes_leave_nothing_behind():
     assert after[2] <= before[2] + 2, (before, after)
 
 
+# The whole
+
+
+@alone
+def test_a_show_goes_in_and_comes_back_under_its_name_in_the_shape_of_its_source():
+    from bridge import cli, play  # torch
+
+    words = ["--in", f"ndi:{FIRST}", "--out", "ndi:", "--name", f"First {CAM}", "--osc", "0"]
+    words += ["--feedback", "none", "--no-page", "--net", "through", "--lines", "64"]
+    with camera(width=160, height=90):
+        instrument = play.assemble(cli.settings(cli.run_parser().parse_args(words)))
+        with instrument.closing, receiving("@127.0.0.1:5962") as back:
+            assert instrument.engine.learner.size == (128, 64)  # of 16:9, in steps of 32
+            assert instrument.space["/system/source"].value == f"ndi:{FIRST}"
+            frame, seen = None, []
+            while frame is None or len(seen) < 10:
+                instrument.engine.turn()
+                frame = back.receive(0.0) or frame
+                seen.append(int(instrument.engine.picture.pixels[9, 9, 1]))
+            assert frame.pixels.shape == (64, 128, 4)
+            assert any(near(frame.pixels, level) for level in seen)
+            assert instrument.engine.stats.sink.endswith(f"(First {CAM})")
+            assert "NDI compresses on the processor" in instrument.engine.stats.route
+            assert instrument.engine.stats.watchers == 1
+
+
 # Without the library
 
 
