@@ -58,6 +58,16 @@ def test_there_a_skip_is_a_failure(tmp_path, words, code):
     assert (done.returncode, "it is gone" in done.stdout) == (code, bool(code))
 
 
+@pytest.mark.parametrize(("system", "scheme"), [("Windows", "spout"), ("macOS", "syphon")])
+def test_what_only_another_system_has_is_measured_there_and_marked_as_unproven(system, scheme):
+    *_, step = WORKFLOW.partition(f"name: {scheme.title()}, from one program to another\n")
+    step = step.partition("\n\n")[0]
+    assert f"if: runner.os == '{system}'" in step
+    assert step.rstrip().endswith(f"firstlight latency {scheme}")
+    assert "continue-on-error: true" in step
+    assert "UNPROVEN, more than the rest" in WORKFLOW
+
+
 def test_no_lock_file_names_hosts():
     assert (ROOT / "tests/clients/.npmrc").read_text(encoding="utf-8") == "package-lock=false\n"
     assert not list(ROOT.glob("tests/clients/*lock*"))
