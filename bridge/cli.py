@@ -25,7 +25,9 @@ COMMANDS = {
     "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
     "bench": "measure this machine: speed, live, control, learn, memory, survive, knobs …",
 }
-BENCHES = ("speed", "live", "control", "learn", "memory", "survive", "knobs", "swing", "looks")
+BENCHES = (
+    "speed", "live", "control", "copies", "learn", "memory", "survive", "knobs", "swing", "looks",
+)  # fmt: skip
 EXAMPLES = """examples:
   firstlight --in pattern: --frames 900 --out file:first-light.mp4
   firstlight --in ndi:Arena --out ndi:
@@ -162,7 +164,8 @@ def patch_parser() -> argparse.ArgumentParser:
 def bench_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="firstlight bench", description=COMMANDS["bench"])
     what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
-pictures. control: the same beside floods of OSC and open pages. learn: dB from blank, bursts. \
+pictures. control: the same beside floods of OSC and open pages. copies: what a frame \
+copies on its way, counted. learn: dB from blank, bursts. \
 memory: what is kept of one clip while another plays, and what that costs. survive: every fader \
 thrown to its ends, and back. knobs: what each does. swing: points of oscillation, found or \
 measured. looks: contact sheets"
