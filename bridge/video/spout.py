@@ -27,6 +27,7 @@ from bridge.video._spout import (
     OURS,
     ByHost,
     Pace,
+    Pixels,
     SpoutGL,
     Way,
     named,
@@ -270,7 +271,7 @@ class Sender:
     def send(self, frame: Frame) -> None:
         if self._closed:
             return
-        before = set() if self._name else self._there()
+        before: set[str] = set() if self._name else self._there()
         self._error = ""
         if self._sent(frame):
             if not self._name:
@@ -322,9 +323,8 @@ class Sender:
         return sent
 
     def _sent_as_image(self, frame: Frame) -> bool:
-        pixels = (
-            frame.pixels if isinstance(frame.pixels, np.ndarray) else frame.pixels.cpu().numpy()
-        )
+        given: Any = frame.pixels
+        pixels: Pixels = given.cpu().numpy() if hasattr(given, "cpu") else given
         wanted = GL_BGRA if frame.layout == "bgra" else GL_RGBA
         if wanted == GL_BGRA and not CONTEXT.there:
             # Without OpenGL, Spout takes BGRA for RGBA.
