@@ -77,7 +77,8 @@ NO_TORCH = {
     "pictures",
     "video",
 }
-TORCH_ALL_THE_SAME = {"video/_texture.py"}  # loaded only where pictures are wanted on a card
+# loaded only where pictures are wanted on a card
+TORCH_ALL_THE_SAME = {"video/_metal.py", "video/_texture.py"}
 FUNCTION_IMPORTS = {"cli.py"}  # a subcommand imports what it runs
 
 
