@@ -1,0 +1,73 @@
+"""The sender that `firstlight latency` measures with: cards, one after another, on time.
+
+A process of its own: `python -m bridge.bench.source SCHEME NAME WIDTH HEIGHT RATE`. It says
+`opened:` and what it is seen as, sends until its standard input ends, as it does when whoever
+began it has gone, and then says `sent:` and when, for each card, just before it was handed over.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from bridge import Refusal, video
+from bridge.bench.card import Card
+from bridge.frame import Frame
+from bridge.video import Sender
+
+OPENED, SENT = "opened: ", "sent: "
+
+
+def send(
+    sender: Sender,
+    card: Card,
+    rate: float,
+    ended: Callable[[], bool],
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[float]:
+    """Send cards from number 0, `rate` a second, until `ended`; answers when each was sent.
+
+    Each is due at its own time from the beginning, so that one that is late makes none of those
+    after it late; what is missed by more than a whole turn is sent all the same, at once.
+    """
+    begun, sent = clock(), []
+    while not ended():
+        pixels = card(len(sent))
+        early = begun + len(sent) / rate - clock()
+        if early > 0:
+            sleep(early)
+        # perf_counter is one clock for all processes of a machine: CLOCK_MONOTONIC on Linux,
+        # mach_absolute_time on macOS, QueryPerformanceCounter on Windows (Python's documentation
+        # promises "system-wide" on all three since 3.10). So another process may subtract this.
+        now = clock()
+        sent.append(now)
+        sender.send(Frame(pixels, "bgra", now))
+    return sent
+
+
+def main(words: list[str], begin: TextIO, say: TextIO) -> int:
+    scheme, name, width, height, rate = words
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for whoever began this
+    ended = threading.Event()
+    threading.Thread(target=lambda: (begin.read(), ended.set()), daemon=True).start()
+    try:
+        sender = video.open_sender(f"{scheme}:{name}", live=True, rate=float(rate))
+    except (Refusal, ImportError) as problem:
+        print(problem, file=say, flush=True)
+        return 2
+    print(f"{OPENED}{sender.status().name}", file=say, flush=True)
+    try:
+        sent = send(sender, Card(int(width), int(height)), float(rate), ended.is_set)
+    finally:
+        sender.close()
+    print(SENT + json.dumps([round(moment, 6) for moment in sent]), file=say, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], sys.stdin, sys.stdout))
