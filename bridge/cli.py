@@ -23,6 +23,7 @@ COMMANDS = {
     "params": "list every knob and reading, with its OSC address",
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
     "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
+    "latency": "send cards through the bridge and back: how late, how many, and whether upright",
     "bench": "measure this machine: speed, live, control, learn, memory, survive, knobs …",
 }
 BENCHES = (
@@ -158,6 +159,30 @@ def patch_parser() -> argparse.ArgumentParser:
     told = "the port that the surface listens on (default: 9138)"
     add("--feedback", type=int, metavar="PORT", default=9138, help=told)
     add("--page", type=int, metavar="PORT", default=9180, help="the page's port (default: 9180)")
+    return parser
+
+
+def latency_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="firstlight latency",
+        description=f"{COMMANDS['latency']}; 0 passed, 1 failed, 2 could not be run",
+    )
+    add = parser.add_argument
+    by = "what pictures are shared by: spout (Windows), syphon (macOS), ndi (all systems)"
+    add("scheme", metavar="SCHEME", help=by)
+    add("--size", metavar="WxH", default="640x360", help="of what is sent (default: 640x360)")
+    add("--rate", type=float, metavar="N", default=60.0, help="cards a second (default: 60)")
+    add("--seconds", type=float, metavar="N", default=10.0, help="what counts (default: 10)")
+    warm = "what does not, before that, for a network needs a moment (default: 3)"
+    add("--warm", type=float, metavar="N", default=3.0, help=warm)
+    net = "the network between (default: through, which changes nothing)"
+    add("--net", metavar="NAME", default="through", help=net)
+    add("--lines", type=int, metavar="N", help="its picture's lines, as of run")
+    add("--out-size", metavar="WxH", help="its picture's size, as run has --size")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), help="where it computes, as of run")
+    knob = "set a knob of the bridge's; repeatable"
+    add("--set", dest="sets", metavar="/ADDRESS=VALUE", action="append", default=[], help=knob)
+    add("--json", metavar="FILE", help="write all that was measured; attach it to a report")
     return parser
 
 
@@ -309,6 +334,12 @@ def devices(_options: argparse.Namespace) -> None:
     tell()
 
 
+def latency(options: argparse.Namespace) -> int:
+    from bridge.bench import latency
+
+    return latency.main(options)
+
+
 def bench(options: argparse.Namespace) -> None:
     import importlib
 
@@ -320,9 +351,9 @@ def bench(options: argparse.Namespace) -> None:
 
 PARSERS = {
     "run": run_parser, "params": params_parser, "devices": devices_parser,
-    "patch": patch_parser, "bench": bench_parser,
+    "patch": patch_parser, "latency": latency_parser, "bench": bench_parser,
 }  # fmt: skip
 RUNNERS = {
     "run": run, "params": params, "devices": devices, "patch": patch,
-    "bench": bench,
+    "latency": latency, "bench": bench,
 }  # fmt: skip

@@ -35,6 +35,7 @@ PATCHES = np.array(  # blue, green, red: what none of eight turns or swaps mista
 )  # fmt: skip
 KNOWN = np.vstack([np.full((1, 3), 255), np.zeros((3, 3)), PATCHES])  # the corners, the patches
 KNOWN = KNOWN.astype(np.float32)
+GREYS, COLOURS, CLEAR = [0, 1, 2, 3, 10, 11, 12], slice(4, 10), 13  # of these
 
 
 class Reading(NamedTuple):
@@ -42,7 +43,8 @@ class Reading(NamedTuple):
 
     number   the card's, modulo ROUND; None where above and below are of two cards: torn
     flipped  upside down; mirrored: left for right; swapped: red for blue
-    off      levels by which the colour that is most wrong differs, once turned and swapped back
+    grey     levels by which the black, grey or white that is most wrong differs
+    off      the same of the colours, once turned and swapped back
     clear    the same of the transparent patch alone: far off where alpha was multiplied in
     alpha    the lowest; 255 where all is opaque
     """
@@ -51,6 +53,7 @@ class Reading(NamedTuple):
     flipped: bool
     mirrored: bool
     swapped: bool
+    grey: float
     off: float
     clear: float
     alpha: int
@@ -62,8 +65,7 @@ class Card:
     def __init__(self, width: int, height: int) -> None:
         self._columns = np.arange(width) * COLUMNS // width  # which square each pixel is in
         rows = np.arange(height) * ROWS // height
-        self._top, self._bottom = rows < BAND, rows >= ROWS - BAND
-        self._top, self._bottom = _slice(self._top), _slice(self._bottom)
+        self._top, self._bottom = _slice(rows < BAND), _slice(rows >= ROWS - BAND)
         self._pixels = np.full((height, width, 4), 255, np.uint8)
         patches = np.full((len(PATCHES), 4), 255, np.uint8)
         patches[:, :3] = PATCHES
@@ -111,19 +113,19 @@ def read(pixels: Pixels, layout: Layout = "bgra") -> Reading | None:
     if np.abs(way).min() < MARGIN:
         return None
     above, below = _number(way[0] > 0), _number(way[1] < 0)
-    swapped, off, clear = _colours(patches)
-    alpha = int(points.reshape(-1, 4)[:, 3].min())
     number = above if above == below else None
-    return Reading(number, flipped, mirrored, swapped, off, clear, alpha)
+    alpha = int(points.reshape(-1, 4)[:, 3].min())
+    return Reading(number, flipped, mirrored, *_colours(patches), alpha)
 
 
-def _colours(patches: NDArray[Any]) -> tuple[bool, float, float]:
-    """Of an upright card: whether red and blue are swapped, and how far off its colours are."""
+def _colours(patches: NDArray[Any]) -> tuple[bool, float, float, float]:
+    """Of an upright card: whether red and blue are swapped, and how far off are its greys, its
+    colours and its transparent patch."""
     seen = np.vstack([patches[0, :1], patches[0, -1:], patches[-1, [0, -1]], patches[1]])
     straight, crossed = np.abs(seen - KNOWN), np.abs(seen[:, ::-1] - KNOWN)
     swapped = bool(crossed.sum() < straight.sum())
-    *others, clear = (crossed if swapped else straight).max(1)
-    return swapped, float(max(others)), float(clear)
+    far = (crossed if swapped else straight).max(1)
+    return swapped, float(far[GREYS].max()), float(far[COLOURS].max()), float(far[CLEAR])
 
 
 def _number(code: NDArray[Any]) -> int:

@@ -3,12 +3,20 @@
 Numbers only, from two lists: when each card was sent, and what was read of each picture that came.
 """
 
+import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bridge.bench.card import ROUND, Reading
+
+
+class Tolerance(NamedTuple):
+    """Levels of 255 that black, greys and white may be off by, and that colours may be."""
+
+    grey: float
+    colour: float
 
 
 class Arrival(NamedTuple):
@@ -47,7 +55,7 @@ class Passage:
     flipped, mirrored, swapped, discoloured, veiled, translucent
                           upside down; left for right; red for blue; colours off by more than is
                           allowed; alpha multiplied into colours; alpha other than 255
-    off                   levels that the worst colour was off by
+    grey, off             levels that the worst grey was off by, and the worst colour
     """
 
     sent: int = 0
@@ -70,6 +78,7 @@ class Passage:
     discoloured: int = 0
     veiled: int = 0
     translucent: int = 0
+    grey: float = 0.0
     off: float = 0.0
 
     @property
@@ -84,13 +93,12 @@ def passage(
     begin: float,
     end: float,
     *,
-    tolerance: float,
+    tolerance: Tolerance,
     patience: float | None = None,
 ) -> Passage:
     """What became of the cards sent from `begin` until `end`, on the clock of all times.
 
     sent       when each card was sent, by its number
-    tolerance  levels that a colour may be off by
     patience   seconds after which whoever is on the way sends a picture again for want of a new
                one; None: nobody does
     """
@@ -119,7 +127,7 @@ def passage(
     found.received_fps = _rate(sorted(moment for _, moment in ways))
     found.latency = spread([moment - sent[number] for number, moment in ways])
     found.age = spread(
-        [later - sent[number] for (number, _), (_, later) in zip(ways, ways[1:], strict=False)]
+        [later - sent[number] for (number, _), (_, later) in itertools.pairwise(ways)]
     )
     return found
 
@@ -143,7 +151,7 @@ def _number(sent: Sequence[float], arrival: Arrival) -> int | None:
     return number if number >= 0 else None
 
 
-def _inspect(found: Passage, arrival: Arrival, tolerance: float) -> None:
+def _inspect(found: Passage, arrival: Arrival, tolerance: Tolerance) -> None:
     reading = arrival.reading
     found.pictures += 1
     found.replaced += arrival.skipped
@@ -154,9 +162,11 @@ def _inspect(found: Passage, arrival: Arrival, tolerance: float) -> None:
     found.flipped += reading.flipped
     found.mirrored += reading.mirrored
     found.swapped += reading.swapped
-    found.discoloured += reading.off > tolerance
-    found.veiled += reading.off <= tolerance < reading.clear
+    right = reading.grey <= tolerance.grey and reading.off <= tolerance.colour
+    found.discoloured += not right
+    found.veiled += right and reading.clear > tolerance.colour
     found.translucent += reading.alpha < 255
+    found.grey = max(found.grey, round(reading.grey, 1))
     found.off = max(found.off, round(reading.off, 1))
 
 

@@ -35,7 +35,8 @@ def send(
     Each is due at its own time from the beginning, so that one that is late makes none of those
     after it late; what is missed by more than a whole turn is sent all the same, at once.
     """
-    begun, sent = clock(), []
+    begun = clock()
+    sent: list[float] = []
     while not ended():
         pixels = card(len(sent))
         early = begun + len(sent) / rate - clock()
@@ -52,9 +53,16 @@ def send(
 
 def main(words: list[str], begin: TextIO, say: TextIO) -> int:
     scheme, name, width, height, rate = words
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for whoever began this
     ended = threading.Event()
-    threading.Thread(target=lambda: (begin.read(), ended.set()), daemon=True).start()
+
+    def wait() -> None:
+        begin.read()
+        ended.set()
+
+    threading.Thread(target=wait, name="end", daemon=True).start()
+    for end in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' own
+        if hasattr(signal, end):
+            signal.signal(getattr(signal, end), lambda _number, _frame: ended.set())
     try:
         sender = video.open_sender(f"{scheme}:{name}", live=True, rate=float(rate))
     except (Refusal, ImportError) as problem:
