@@ -148,6 +148,7 @@ def perform(plan: Plan, stage: Stage, say: Callable[[str], object]) -> tuple[Fou
         through=_passage(sent, through, verdict.tolerance(plan.scheme, plan.net), plan.patience)
         if arrived else None,
         skipped=_grown("/stats/skipped", *told[-2:]) if told[1:] else None,
+        route=told[-1].get("/stats/route", ""),
         said=said,
     )  # fmt: skip
     return found, told[-1]
@@ -228,14 +229,18 @@ def tell(found: Found, console: Console | None = None) -> None:
     for row in zip(*(_cells(way) for _, way in ways if way), strict=True):
         table.add_row(row[0][0], *(cell for _, cell in row))
     console.print(table)
-    if found.through and found.through.missing:
-        skipped, replaced, between = verdict.shares(found)
+    if found.route:
+        console.print(f"The bridge's pictures: {found.route}.", markup=False, soft_wrap=True)
+    skipped, replaced, between = verdict.shares(found)
+    if skipped + replaced + between:
         console.print(
             f"Of those lost through the bridge, it left out {skipped} itself, {replaced} were "
             f"replaced by newer ones at the receiver, and {between} were lost between programs.",
             soft_wrap=True,
         )
     console.print(verdict.verdict(found), markup=False, highlight=False, soft_wrap=True)
+    if not verdict.faults(found):
+        console.print(verdict.ALIKE, markup=False, highlight=False, soft_wrap=True)
 
 
 def _cells(way: Passage) -> list[tuple[str, str]]:
@@ -250,7 +255,7 @@ def _cells(way: Passage) -> list[tuple[str, str]]:
         ("sent a second", f"{way.sent_fps:.2f}"),
         ("received a second", f"{way.received_fps:.2f}"),
         ("cards sent", str(way.sent)),
-        ("lost", str(way.missing)),
+        ("lost", str(way.gone)),
         ("shown again for want of a new one", str(way.held)),
         ("twice", str(way.duplicated)),
         ("out of order", str(way.backwards)),
@@ -276,8 +281,8 @@ def report(plan: Plan, found: Found, stats: dict[str, Any]) -> dict[str, Any]:
         "verdict": verdict.verdict(found),
         "faults": [fault.what for fault in told],
         "plan": asdict(plan),
-        "straight": asdict(found.straight),
-        "through": asdict(found.through) if found.through else None,
+        "straight": _named(found.straight),
+        "through": _named(found.through) if found.through else None,
         "lost": {"by the bridge": skipped, "at the receiver": replaced, "between": between},
         "allowed": {
             "rate": verdict.RATE * found.rate, "lost": verdict.LOST, "p99": found.within,
@@ -287,6 +292,12 @@ def report(plan: Plan, found: Found, stats: dict[str, Any]) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {"firstlight": __version__, "python": platform.python_version()},
     }  # fmt: skip
+
+
+def _named(way: Passage) -> dict[str, Any]:
+    spreads = {"latency": way.latency, "age": way.age}
+    named = {name: spread._asdict() if spread else None for name, spread in spreads.items()}
+    return asdict(way) | named
 
 
 def _write(path: str, told: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ class Passage:
 
     sent, received        cards of that stretch, and how many of them came, each counted once
     sent_fps, received_fps  a second, from the first to the last; 0 where there are not two
-    missing               cards that never came
+    missing               cards that never came, or not so that they can be read
     replaced              of these, what the receiver says that a newer one took the place of
     latency               from just before a card was handed over until it could be had; ms
     age                   how old the picture shown was when the next one came; ms
@@ -82,9 +82,14 @@ class Passage:
     off: float = 0.0
 
     @property
+    def gone(self) -> int:
+        """Cards in whose place no picture came, not even one that cannot be read."""
+        return max(0, self.missing - self.unread - self.torn)
+
+    @property
     def lost(self) -> float:
-        """The share of cards that never came."""
-        return self.missing / self.sent if self.sent else 0.0
+        """The share that these are."""
+        return self.gone / self.sent if self.sent else 0.0
 
 
 def passage(
@@ -110,7 +115,7 @@ def passage(
         number = _number(sent, arrival)
         if number is None:
             if begin <= arrival.time < end:
-                _inspect(found, arrival, tolerance)
+                _inspect(found, _unknown(arrival), tolerance)
             continue
         known = came.setdefault(number, arrival.time)
         if first <= number < after:
@@ -149,6 +154,12 @@ def _number(sent: Sequence[float], arrival: Arrival) -> int | None:
     newest = bisect_right(sent, arrival.time) - 1
     number = newest - (newest - arrival.reading.number) % ROUND
     return number if number >= 0 else None
+
+
+def _unknown(arrival: Arrival) -> Arrival:
+    """The same, torn or not read at all, where a number is none that was sent."""
+    is_torn = arrival.reading is not None and arrival.reading.number is None
+    return arrival if is_torn else arrival._replace(reading=None)
 
 
 def _inspect(found: Passage, arrival: Arrival, tolerance: Tolerance) -> None:

@@ -66,8 +66,10 @@ class Program:
 
         with self._more:
             self._more.wait_for(lambda: found() or self._over, seconds)
-            match = found()
+            match, over = found(), self._over
         if match is None:
+            if over:
+                self._process.wait(ENDS)
             self.check()
             raise Refusal(f"{self._what} does not start; it last said: {self.last()}")
         return match
@@ -80,7 +82,8 @@ class Program:
 
     def last(self) -> str:
         with self._more:
-            return next((line for line in reversed(self._said) if line), "nothing.")
+            line = next((line for line in reversed(self._said) if line), "nothing.")
+        return line.removeprefix("firstlight: ")
 
     def release(self) -> None:
         """End its input, which it may take as a word to end."""

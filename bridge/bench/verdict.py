@@ -33,6 +33,11 @@ HIDDEN = (
     "it once, sees it wrong. "
 )
 REPORT = "report it with what `firstlight devices` says and the file of --json."
+ALIKE = (
+    "What both ends of First Light would do wrong alike cannot be seen so. While this runs, look "
+    "at the sender 'First Light card ...' in your own software: its white corner belongs at the "
+    "upper left, and under it red, green and blue."
+)
 WRONG = {  # what may be counted of pictures, in words; and what it means, and what to do
     "flipped": (
         "upside down",
@@ -76,6 +81,7 @@ WRONG = {  # what may be counted of pictures, in words; and what it means, and w
     ),
     "backwards": ("out of order, an older after a newer one", "That can never be meant; " + REPORT),
 }
+HIDES = ("flipped", "mirrored", "swapped")  # what two passages undo
 MODIFIED = ("discoloured", "veiled", "unread")  # what a network may do to a picture by itself
 NOTHING = {  # why nothing may come from a sender, and what to do
     "spout": (
@@ -103,6 +109,7 @@ class Found:
     """What was measured: straight from the sender, and through the bridge where that was reached.
 
     skipped  cards that the bridge says it had to leave out meanwhile; None where it did not say
+    route    how pictures come and go there, in its words
     said     the last that it said
     """
 
@@ -112,6 +119,7 @@ class Found:
     straight: Passage
     through: Passage | None = None
     skipped: int | None = None
+    route: str = ""
     said: str = ""
 
     @property
@@ -166,25 +174,25 @@ def tolerance(scheme: str, net: str = "through") -> Tolerance:
 
 def _wrong(kind: str, found: Found) -> Fault | None:
     """What one kind of fault says, of both ways together."""
-    ways = [("straight from the sender", found.straight), ("through the bridge", found.through)]
-    # The sender's own card is transparent in a place, and may arrive so at whoever takes it.
-    counted = [
-        (where, int(getattr(way, kind)), way)
-        for where, way in ways
-        if way and not (kind == "translucent" and way is found.straight)
-    ]
-    counted = [one for one in counted if one[1]]
-    if not counted:
+    straight, through = getattr(found.straight, kind), getattr(found.through, kind, 0)
+    if kind == "translucent":  # so the card was sent, and may arrive at whoever takes it straight
+        straight = 0
+    places, off = [], 0.0
+    for where, count, way in (
+        ("straight from the sender", straight, found.straight),
+        ("through the bridge", through, found.through),
+    ):
+        if way and count:
+            places.append(f"{where} ({_of(count, way)})")
+            off = max(off, way.grey, way.off)
+    if not places:
         return None
     words, mend = WRONG[kind]
-    off = max(max(way.grey, way.off) for _, _, way in counted)
-    places = " and ".join(f"{where} ({_of(number, way)})" for where, number, way in counted)
-    only = [where for where, _, _ in counted]
-    if only == [ways[1][0]] and found.net != "through" and kind in MODIFIED:
+    if not straight and found.net != "through" and kind in MODIFIED:
         mend = f"{found.net} has not learnt it yet, or never does: try --warm 10, or --net through."
-    if only == [ways[0][0]] and found.through and kind in ("flipped", "mirrored", "swapped"):
+    if not through and found.through and kind in HIDES:
         mend = HIDDEN + mend
-    return Fault(f"the picture comes {words.format(off=off)}, {places}", mend)
+    return Fault(f"the picture comes {words.format(off=off)}, {' and '.join(places)}", mend)
 
 
 def _of(number: int, way: Passage) -> str:
@@ -198,7 +206,7 @@ def _slow(found: Found, through: Passage) -> list[Fault]:
     if through.sent_fps < least:
         what = f"the sender itself manages only {_rate(through.sent_fps, found)}"
         told.append(Fault(what, BUSY))
-    elif through.lost > LOST or through.received_fps < least:
+    elif through.lost > LOST or _come(through) < least:
         told.append(_lossy(found, through))
     if through.latency and through.latency.p99 > found.within:
         what = (
@@ -213,7 +221,7 @@ def _lossy(found: Found, through: Passage) -> Fault:
     skipped, replaced, between = shares(found)
     what = (
         f"{through.lost:.1%} of the pictures never come back, and {LOST:.0%} may be missing: "
-        f"{_rate(through.received_fps, found)} come"
+        f"{_rate(_come(through), found)} come"
     )
     if skipped >= max(replaced, between):
         mend = (
@@ -231,10 +239,14 @@ def shares(found: Found) -> tuple[int, int, int]:
     """Of the cards that did not come back through the bridge: how many it left out itself, how many
     a newer one replaced at the receiver, and the rest, which were lost between programs."""
     through = found.through or Passage()
-    missing = through.missing
-    skipped = min(missing, found.skipped or 0)
-    replaced = min(missing - skipped, through.replaced)
-    return skipped, replaced, missing - skipped - replaced
+    skipped = min(through.gone, found.skipped or 0)
+    replaced = min(through.gone - skipped, through.replaced)
+    return skipped, replaced, through.gone - skipped - replaced
+
+
+def _come(way: Passage) -> float:
+    """Pictures a second that come, whether or not they can be read."""
+    return way.sent_fps * (1 - way.lost)
 
 
 def _rate(fps: float, found: Found) -> str:
