@@ -330,10 +330,17 @@ def blackens(_number, pixels):
 
 def at_last(_number, pixels):
     """What begins with grey, as the bridge does."""
-    return [pixels] if _number > 120 else [np.full_like(pixels, 128)]
+    return [pixels] if _number > 60 else [np.full_like(pixels, 128)]
 
 
-PLAN = latency.Plan("ndi", (160, 160), RATE, 1.0, 0.5, "through", ())
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    monkeypatch.setattr(latency, "STRAIGHT", 0.6)
+    monkeypatch.setattr(latency, "SETTLE", 0.1)
+    monkeypatch.setattr(latency, "GRACE", 0.2)
+
+
+PLAN = latency.Plan("ndi", (160, 160), RATE, 1.0, 0.0, "through", ())
 
 
 def measured(*hops, plan=PLAN, **how):
@@ -345,7 +352,7 @@ def measured(*hops, plan=PLAN, **how):
 def test_what_goes_through_whole_passes():
     result, stats, relay, said = measured()
     assert not faults(result)
-    assert (result.straight.pictures, result.through.pictures) == (60, 30)
+    assert (result.straight.pictures, result.through.pictures) == (18, 30)
     assert (result.straight.latency.p50, result.through.latency.p50) == (4.0, 12.0)
     assert result.straight.sent_fps == result.through.received_fps == RATE
     assert relay.opened == ["fake:card", "fake:bridge"]
@@ -360,18 +367,18 @@ def test_what_goes_through_whole_passes():
 @pytest.mark.parametrize(
     ("hops", "sentence"),
     [
-        ((flips, opaque, flips), r"upside down, straight from the sender \(all 60\)\. Through the"),
+        ((flips, opaque, flips), r"upside down, straight from the sender \(all 18\)\. Through the"),
         ((whole, opaque, flips), r"upside down, through the bridge \(all 30\)\. Until"),
-        ((flips, opaque, whole), r"down, straight from the sender \(all 60\) and through the br"),
-        ((mirrors, opaque, mirrors), r"left for right, straight from the sender \(all 60\)\. Thro"),
-        ((swaps, opaque, swaps), r"red and blue swapped, straight from the sender \(all 60\)\. Th"),
+        ((flips, opaque, whole), r"down, straight from the sender \(all 18\) and through the br"),
+        ((mirrors, opaque, mirrors), r"left for right, straight from the sender \(all 18\)\. Thro"),
+        ((swaps, opaque, swaps), r"red and blue swapped, straight from the sender \(all 18\)\. Th"),
         ((whole, opaque, swaps), r"red and blue swapped, through the bridge \(all 30\)"),
-        ((multiplies,), r"with its transparent part darkened, straight from the sender \(all 60\)"),
+        ((multiplies,), r"with its transparent part darkened, straight from the sender \(all 18\)"),
         ((whole, whole), r"with alpha below 255, through the bridge \(all 30\)"),
         ((fades,), r"in wrong colours, off by up to 64 of 255 levels, straight"),
         ((whole, fades), r"in wrong colours, off by up to 64 of 255 levels, through"),
-        ((doubles,), r"more than once, straight from the sender \(12 of 72\)"),
-        ((blackens,), r"as something that was not sent, straight from the sender \(all 60\)"),
+        ((doubles,), r"more than once, straight from the sender \(\d of 2\d\)"),
+        ((blackens,), r"as something that was not sent, straight from the sender \(all 1\d\)"),
         ((drops,), r"20\.0% of the pictures never come back, .* 24\.0 of 30 pictures a second"),
         ((whole, nothing), r"no picture comes back through the bridge\."),
         ((nothing,), r"no picture comes from the sender\. Look whether a firewall"),
