@@ -1,8 +1,9 @@
 """`firstlight devices`: what can be opened here, what cannot and why, and what mends it.
 
 It is what people attach to a report of a bug. Each line is said as soon as it is known, and what
-is slow to ask comes last: torch takes seconds to load. Nothing that is asked may end it, so that
-av and torch, either of which may be what is broken, are loaded only when their turn comes.
+is slow to ask comes last: NDI takes two seconds to see that nobody sends, torch takes seconds to
+load. Nothing that is asked may end it, so that av and torch, either of which may be what is broken,
+are loaded only when their turn comes. Senders are opened, a moment each, on the main thread.
 """
 
 import contextlib
@@ -16,8 +17,11 @@ import shlex
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 from bridge import Refusal, __version__, video
@@ -27,8 +31,12 @@ FAULTS = (ImportError, OSError, ValueError, RuntimeError, AttributeError, Refusa
 PACKAGES = (
     "torch", "av", "numpy", "python-osc", "safetensors", "rich", "platformdirs", "websockets",
 )  # fmt: skip
+OPTIONAL = {"cyndilib": "NDI needs it, or an NDI runtime"}
 NEEDED = {"torch": "torch>=2.9,<2.14", "av": "av>=17"}
 TIMEOUT = 2.0  # seconds given to a transport to see what there is
+SHOWS = 1.0  # seconds given to senders to show a picture
+WAIT = 0.02  # seconds given to one of them before the next is asked
+MOST = 8  # senders that are open at a time: each may load the network and this machine
 PATIENCE = 10.0  # seconds given to a card's driver, which may have to wake it up
 WIDTH = 98
 ENCODERS = {  # sink: the encoder that it needs, and what it makes
@@ -37,7 +45,13 @@ ENCODERS = {  # sink: the encoder that it needs, and what it makes
     "stills:FOLDER": ("png", "numbered PNGs"),
 }
 SEEN = {"pattern": "six built-in scenes", "camera": "a camera, number {}"}
-LATER = {"spout": ("win32", "Windows"), "syphon": ("darwin", "macOS"), "ndi": ("", "")}
+TRADEMARK = "NDI® is a registered trademark of Vizrt NDI AB, https://ndi.video"
+SENT_AS = {  # what other programs see
+    "spout": video.NAME,
+    "syphon": f"{video.NAME}, beside this program's own name",
+    "ndi": f"MACHINE ({video.NAME})",
+}
+ON_CARD = ("spout", "syphon")  # whose pictures may stay on the card
 NVIDIA, DISPLAY = "0x10de", "0x03"  # a PCI device's vendor; how the class of a graphics card begins
 ASK_NVIDIA = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
 
@@ -72,14 +86,19 @@ def tell(say: Callable[[str], object] | None = None) -> None:
 
 
 def _print(line: str) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a camera's name may be in any script
-        sys.stdout.reconfigure(errors="replace")
+    take_any_script()
     print(line, flush=True)
+
+
+def take_any_script() -> None:
+    """Let standard output replace what it cannot write: names come from outside."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _refused(what: str, problem: Exception) -> Row:
     """What cannot be had, in the problem's own words; or what could not even be found out."""
-    text, _, run = str(problem).partition(" run: ")
+    text, _, run = str(problem).removeprefix(f"{what} ").partition(" run: ")
     if isinstance(problem, (Refusal, ImportError)):
         return Row("no", what, text.rstrip(";"), run)
     return Row("?", what, f"could not be found out ({text or type(problem).__name__})")
@@ -96,9 +115,15 @@ def _versions() -> Iterator[Row]:
             yield Row("ok", package, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             yield Row("no", package, "not installed", _pip(f"install {package}"))
+    for package, use in OPTIONAL.items():
+        try:
+            yield Row("ok", package, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Row("", package, f"not installed; it is optional: {use}")
 
 
 def _sources() -> Iterator[Row]:
+    yield Row("ok", "auto:", "the first sender of those below, or else pattern: (the default)")
     av = _loaded("av")
     yield Row("ok", "file:MOVIE", f"any movie that FFmpeg {av.ffmpeg_version_info} reads")
     yield Row("ok", "stills:FOLDER", "the pictures of a folder")
@@ -112,10 +137,12 @@ def _sources() -> Iterator[Row]:
             yield Row("ok", address, SEEN.get(scheme, "").format(number))
         if not found:
             yield Row("no", f"{scheme}:", "none is seen; plug one in, or start one, and look again")
+    yield Row("", "", "A virtual camera, such as OBS's, is seen as a camera.")
 
 
 def _sinks() -> Iterator[Row]:
-    yield Row("ok", "none:", "nowhere (the default)")
+    yield Row("ok", "auto:", "Spout on Windows, Syphon on macOS, else nowhere (the default)")
+    yield Row("ok", "none:", "nowhere")
     av = _loaded("av")
     for sink, (encoder, makes) in ENCODERS.items():
         try:
@@ -124,15 +151,6 @@ def _sinks() -> Iterator[Row]:
         except ValueError:
             mend = _pip('install --force-reinstall --only-binary av "av>=17"')
             yield Row("no", sink, f"this av has no {encoder}; its own wheels have it", mend)
-
-
-def _absent() -> Iterator[Row]:
-    for scheme, (system, name) in LATER.items():
-        if scheme not in video.RECEIVERS:
-            elsewhere = f"{name} only, and " if system not in ("", sys.platform) else ""
-            text = f"{elsewhere}this version of First Light does not have it yet"
-            yield Row("no", f"{scheme}:", text)
-    yield Row("", "", "A virtual camera, such as OBS's, is seen as a camera.")
 
 
 def _control() -> Iterator[Row]:
@@ -145,6 +163,14 @@ def _control() -> Iterator[Row]:
         yield Row("ok", "OSC in", f"UDP port {port} is free")
     except Refusal as problem:
         yield Row("no", "OSC in", str(problem).removeprefix(f"--osc {port}: "))
+
+
+def _shared() -> Iterator[Row]:
+    with ThreadPoolExecutor(1) as beside:  # NDI may take all the time it is given
+        ndi = beside.submit(video.discover, "ndi", TIMEOUT)
+        for scheme in video.SHARED:
+            ask = ndi.result if scheme == "ndi" else partial(video.discover, scheme, TIMEOUT)
+            yield from _transport(scheme, ask)
 
 
 def _computing() -> Iterator[Row]:
@@ -165,18 +191,130 @@ def _computing() -> Iterator[Row]:
     counts = " or ".join(map(str, tuning.thread_choices()))
     kind = torch.backends.cpu.get_cpu_capability()
     yield Row("ok", "cpu", f"{kind}; a show takes {counts} threads, whichever is faster")
-    device = tuning.pick_device("auto").type
-    yield Row("ok", "in short", f"First Light computes on {device} here, unless told otherwise")
+    device = tuning.pick_device("auto")
+    text = f"First Light computes on {device.type} here, unless told otherwise"
+    yield Row("ok", "in short", text)
+    yield from _drawing()
+    yield from _routes(str(device))
 
 
 SECTIONS: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
     (f"First Light {__version__}", _versions),
     ("sources: --in ADDRESS", _sources),
     ("sinks: --out ADDRESS", _sinks),
-    ("not here", _absent),
     ("control", _control),
+    ("between programs: --in ADDRESS, --out ADDRESS", _shared),
     ("computing", _computing),
 )
+
+
+# Senders
+
+
+def _transport(scheme: str, ask: Callable[[], list[str]]) -> Iterator[Row]:
+    """Whether it can be had here, and who sends by it."""
+    told = f". {TRADEMARK}" if scheme == "ndi" else ""
+    try:
+        found = ask()
+    except FAULTS as problem:
+        row = _refused(f"{scheme}:", problem)
+        yield row._replace(text=row.text.rstrip(".") + told)
+        return
+    nobody = "" if found else "; nobody else sends: start a sender, and look again"
+    yield Row("ok", f"{scheme}:", f"others see us as {SENT_AS[scheme]}{nobody}{told}")
+    yield from _senders(found)
+
+
+def _senders(found: list[str]) -> Iterator[Row]:
+    """Each with its size and format, as soon as they are known."""
+    with contextlib.ExitStack() as opened:
+        dark: dict[str, video.Receiver] = {}  # those that have shown nothing yet
+        for address in found[:MOST]:
+            try:
+                dark[address] = video.open_receiver(address, live=True)
+            except FAULTS as problem:
+                yield _refused(address, problem)
+            else:
+                opened.callback(_closed, dark[address])
+        until = time.monotonic() + SHOWS
+        while dark:
+            late = time.monotonic() >= until
+            for address, receiver in list(dark.items()):
+                row = _sender(address, receiver)
+                if row is None and late:
+                    row = Row("?", address, "it is there, and shows no picture")
+                if row is not None:
+                    del dark[address]
+                    yield row
+    for address in found[MOST:]:
+        yield Row("ok", address, f"it is there; no more than {MOST} are opened")
+
+
+def _sender(address: str, receiver: video.Receiver) -> Row | None:
+    """One that shows a picture, or says what is wrong with it."""
+    try:
+        receiver.receive(WAIT)
+        source = receiver.status()
+    except FAULTS as problem:
+        return _refused(address, problem)
+    if source.error:
+        return Row("no", address, source.error.removeprefix(f"--in {address}: "))
+    if not source.size:
+        return None
+    # Where the card may come into it, torch must be asked first: see `_routes`.
+    route = "" if address.startswith(ON_CARD) else f", {source.route}"
+    return Row("ok", address, f"{picture(source)}{route}")
+
+
+def picture(source: video.Source) -> str:
+    """ "1280x720 UYVY", or as much of it as is known."""
+    size = f"{source.size[0]}x{source.size[1]}" if source.size else ""
+    return f"{size} {source.format}".strip()
+
+
+def _closed(receiver: video.Receiver) -> None:
+    with contextlib.suppress(*FAULTS):  # what had to be told of it has been told
+        receiver.close()
+
+
+def _routes(device: str) -> Iterator[Row]:
+    """How the pictures that may stay on the card come to where torch computes."""
+    for scheme in ON_CARD:
+        found: list[str] = []
+        with contextlib.suppress(*FAULTS):  # said above
+            found = video.discover(scheme, 0.0)
+        for address in found[:MOST]:
+            try:
+                receiver = video.open_receiver(address, live=True, device=device)
+                with contextlib.closing(receiver):
+                    receiver.receive(WAIT)
+                    route = receiver.status().route
+            except FAULTS as problem:
+                yield _refused(address, problem)
+                continue
+            yield Row("ok" if route else "?", address, route or "it shows no picture any more")
+
+
+def _drawing() -> Iterator[Row]:
+    """The card that Spout's OpenGL is on: only where that is torch's do pictures stay on it."""
+    if sys.platform != "win32":
+        return
+    what = "Spout's card"
+    try:
+        spout = importlib.import_module("bridge.video._spout")
+        texture = importlib.import_module("bridge.video._texture")
+        spout.CONTEXT.enter()
+        try:
+            if spout.CONTEXT.there:
+                yield Row("ok", what, texture.GL().told(texture.GL_RENDERER))
+            else:
+                yield Row("no", what, "this system gives no OpenGL; update the graphics driver")
+        finally:
+            spout.CONTEXT.leave()
+    except ImportError:  # said above
+        return
+    except FAULTS as problem:
+        yield _refused(what, problem)
 
 
 # Finding out

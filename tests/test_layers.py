@@ -28,7 +28,7 @@ FLOORS = [
     },
     {"video", "nets", "control"},
     {"learn"},
-    {"engine", "bench", "devices"},
+    {"engine", "bench", "devices", "watch"},
     {"play", "show", "cli", "__main__"},
 ]
 SAME_FLOOR = {  # the exceptions, each with its reason
@@ -49,6 +49,7 @@ SAME_FLOOR = {  # the exceptions, each with its reason
     ("tables", "knob"): "the tables list the knobs",
     ("tables", "space"): "the tables list the knobs",
     ("tables", "params"): "the tables list the knobs",
+    ("watch", "devices"): "it goes on looking at what that lists",
     ("cli", "play"): "a subcommand",
     ("cli", "show"): "a subcommand",
     ("__main__", "cli"): "python -m bridge",
@@ -72,6 +73,7 @@ NO_TORCH = {
     "tables",
     "cli",
     "devices",
+    "watch",
     "show",
     "control",
     "pictures",
