@@ -168,7 +168,7 @@ def counted(turn: Turn, frames: int, weight: int, device: torch.device) -> Copie
     kinds = [torch.profiler.ProfilerActivity.CPU]
     if device.type == "cuda":
         kinds.append(torch.profiler.ProfilerActivity.CUDA)
-    with torch.profiler.profile(activities=kinds, record_shapes=True) as profile:
+    with torch.profiler.profile(activities=kinds, record_shapes=True, acc_events=True) as profile:
         for _ in range(frames):
             turn()
         if device.type == "cuda":
