@@ -66,7 +66,8 @@ class Card:
         order.commit()
         order.waitUntilCompleted()
         if order.error() is not None:
-            raise Refusal(f"syphon: the graphics card did not copy a picture ({order.error()}).")
+            why = f"the graphics card did not copy a picture ({order.error()})"
+            raise Refusal(f"syphon: {why}; close other programs that draw on it.")
 
     def push(self, pixels: Tensor, texture: Any, order: Any) -> Tensor:
         """Have `order` copy (H, W, 4) uint8 to a texture of the same size. What it answers is what

@@ -38,7 +38,7 @@ Server: TypeAlias = syphon.SyphonServerDescription
 FLIPPED = True
 LOOK = 1 / 30  # seconds between two turns of the run loop
 RING = 3  # pictures that may be under way at a time
-QUIET = 0.5  # seconds without news after which a first look has seen all there is
+QUIET = 0.3  # seconds without news after which a first look has seen all there is
 PAUSE = 0.01  # seconds between two turns of the run loop meanwhile
 
 OPEN: set[str] = set()  # what this process sends, by Syphon's own identifiers

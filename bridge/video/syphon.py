@@ -223,7 +223,7 @@ class Pace:
 
     def came(self, now: float, waited: bool) -> None:
         gap = now - self._last
-        if waited and self._waited and 0 < gap < STALL:
+        if waited and self._waited and gap < STALL:
             usual = 1 / self.rate if self.rate else gap
             self.rate = 1 / (usual + (gap - usual) / 8)
         self._last, self._waited = now, waited
@@ -338,7 +338,7 @@ class Sender:
         height, width = frame.pixels.shape[:2]
         form = width, height, frame.layout
         if form != self._form:
-            self._form, self._turn = form, 0
+            self._form = form
             made = (_syphon.texture(self._device, form[:2], form[2]) for _ in range(RING))
             self._ring = [_Sheet(texture) for texture in made]
         sheet = self._ring[self._turn]
@@ -347,7 +347,8 @@ class Sender:
                 return None
             sheet.order.waitUntilCompleted()
         fault = sheet.order.error() if sheet.order is not None else None
-        self._error = f"--out syphon:{self._name}: the card fails ({fault})." if fault else ""
+        why = f"the graphics card fails ({fault}); close other programs that draw on it."
+        self._error = f"--out syphon:{self._name}: {why}" if fault else ""
         self._turn = (self._turn + 1) % RING
         return sheet
 
