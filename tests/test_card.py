@@ -85,6 +85,14 @@ def test_neighbours_differ_in_one_square_above_and_one_below():
         assert changed[0].sum() == changed[-1].sum() == 8
 
 
+def test_the_scene_between_the_bands_moves_on_with_each():
+    draw = Card(*SIZE)
+    before = draw(7)[120:300].copy()
+    after = draw(8)[120:300]
+    assert (before != after).any((0, 2)).mean() > 0.9
+    assert (before[:, 4:] == after[:, :-4]).all()
+
+
 def test_what_is_seen_of_two_cards_at_once_is_torn():
     draw = Card(*SIZE)
     half = draw(7).copy()
