@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import wait
 
+import numpy as np
 import pytest
 import torch
 from fakes.stage import frame
