@@ -144,6 +144,7 @@ class Receiver:
         if self._client is None:
             self._others = [_syphon.shortest(server, servers) for server in servers]
             found = self._found(servers)
+            self._refused = ""
             if found is not None:
                 self._connect(found)
 
@@ -166,11 +167,14 @@ class Receiver:
     def _connect(self, server: Server) -> None:
         self._due += AGAIN
         try:
-            self._client = syphon.SyphonMetalClient(server, device=self._device)
+            client = syphon.SyphonMetalClient(server, device=self._device)
         except RuntimeError as problem:
             self._refused = str(problem)
             return
-        self._server, self._listed, self._refused = server, True, ""
+        if client.is_valid:
+            self._client, self._server, self._listed = client, server, True
+        else:  # it crashed, and is not off the list yet
+            client.stop()
 
     def _disconnect(self) -> None:
         if self._client is not None:
