@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from fakes.stage import picture
 
 from bridge.bench.card import BITS, KNOWN, ROUND, Card, read
 from bridge.frame import Frame
 from bridge.learn import image, tuning
 from bridge.learn.learner import Learner
-from bridge.video.pattern import Pattern
 
 SIZE = 640, 360
 NUMBER = 0b1011_0010_0111_0001
@@ -163,9 +163,8 @@ def test_what_is_no_card_is_refused(pixels):
     assert read(np.ascontiguousarray(pixels)) is None
 
 
-def test_no_picture_of_the_built_in_scene_is_taken_for_one():
-    pattern = Pattern(160, 96)
-    assert [read(pattern(number)) for number in range(0, 1260, 60)] == [None] * 21
+def test_no_soft_coloured_picture_is_taken_for_one():
+    assert [read(picture(160, 96, seed)) for seed in range(20)] == [None] * 20
 
 
 def test_two_cards_mixed_are_none_or_torn_but_never_a_third():
@@ -181,7 +180,7 @@ def test_a_network_that_has_met_sixty_of_them_gives_every_next_one_back():
     learner, draw = Learner("tiles", (320, 192), seed=1), Card(*SIZE)
     for turn in range(80):
         number = turn * 7919 % ROUND
-        picture = learner.look(learner.see(Frame(draw(number), "bgra", turn / 60)))
+        made = learner.look(learner.see(Frame(draw(number), "bgra", turn / 60)))
         if turn >= 60:
-            assert read(picture.numpy())[:4] == (number, False, False, False)
+            assert read(made.numpy())[:4] == (number, False, False, False)
         learner.learn()

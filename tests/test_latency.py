@@ -1,6 +1,7 @@
 """`firstlight latency`: what is counted of what comes, what is said of it, and the programs."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -98,11 +99,9 @@ def test_the_same_card_at_once_again_is_a_duplicate():
 
 def test_the_same_card_after_a_while_is_held_where_somebody_may():
     again = (0, 1, Arrival(0.27, reading(1)), 3)
-    assert (counted(*again, patience=0.15).held, counted(*again, patience=0.15).duplicated) == (
-        1,
-        0,
-    )
-    assert (counted(*again).held, counted(*again).duplicated) == (0, 1)
+    some, nobody = counted(*again, patience=0.15), counted(*again)
+    assert (some.held, some.duplicated, some.latency.max) == (1, 0, 10.0)
+    assert (nobody.held, nobody.duplicated) == (0, 1)
 
 
 def test_an_older_card_after_a_newer_one_is_out_of_order():
@@ -132,6 +131,11 @@ def test_each_wrong_is_counted_as_itself_alone(wrong, kind):
     way = counted(0, Arrival(0.11, reading(1, **wrong)), 2)
     kinds = set(verdict.WRONG)
     assert {k: getattr(way, k) for k in kinds} == dict.fromkeys(kinds, 0) | {kind: 1}
+
+
+def test_where_all_colours_are_wrong_it_is_not_alpha_that_did_it():
+    way = counted(Arrival(0.01, reading(0, off=5.0, clear=5.0)))
+    assert (way.discoloured, way.veiled) == (1, 0)
 
 
 def test_what_is_within_the_tolerance_is_right_and_told_all_the_same():
@@ -204,6 +208,10 @@ def test_a_turn_that_two_passages_undo_is_explained():
     assert "twice" not in faults(found(through=way(flipped=600)))[0].mend
 
 
+def test_what_two_passages_do_not_undo_is_not_said_to_be_hidden():
+    assert "twice" not in faults(found(straight=way(discoloured=600)))[0].mend
+
+
 def test_the_senders_own_transparent_patch_is_no_fault_straight_from_it():
     assert not faults(found(straight=way(translucent=120)))
     assert faults(found(through=way(translucent=120)))
@@ -214,6 +222,7 @@ def test_what_a_network_has_not_learnt_is_no_transports_fault():
     assert told[0].mend.startswith("ghost has not learnt it yet, or never does: try --warm 10")
     straight = faults(found(net="ghost", straight=way(unread=120), through=way(unread=600)))
     assert "learnt" not in straight[0].mend
+    assert "learnt" not in faults(found(net="ghost", through=way(flipped=600)))[0].mend
 
 
 @pytest.mark.parametrize("scheme", verdict.NOTHING)
@@ -258,6 +267,13 @@ def test_who_lost_most_of_them_is_told(skipped, replaced, who):
 def test_one_in_a_hundred_may_be_lost():
     assert not faults(found(through=way(received=594, missing=6)))
     assert faults(found(through=way(received=593, missing=7)))
+
+
+def test_ninety_eight_in_a_hundred_of_the_rate_must_come():
+    """Of a sender that keeps it by a hair, and a bridge that loses next to none."""
+    lossy = {"received": 595, "missing": 5}
+    assert not faults(found(through=way(sent_fps=59.4, **lossy)))
+    assert faults(found(through=way(sent_fps=59.0, **lossy)))
 
 
 def test_no_more_are_said_to_be_lost_than_were():
@@ -396,6 +412,38 @@ def test_pictures_that_the_bridge_sends_before_it_sees_any_do_not_count():
     assert not result.through.unread
 
 
+def test_what_happens_while_it_warms_up_does_not_count():
+    def settles(number, pixels):
+        return opaque(number, pixels if number > 75 else pixels[::-1])
+
+    assert faults(measured(whole, settles)[0])
+    warm = dataclasses.replace(PLAN, warm=2.0)
+    assert not faults(measured(whole, settles, plan=warm)[0])
+
+
+def test_a_network_that_learns_may_be_off_by_more():
+    def paints(number, pixels):
+        return fades(number, *opaque(number, pixels))
+
+    assert faults(measured(whole, paints)[0])
+    assert not faults(measured(whole, paints, plan=dataclasses.replace(PLAN, net="tiles"))[0])
+
+
+def test_what_the_bridge_shows_again_for_want_of_a_new_one_is_no_duplicate():
+    def waits(number, pixels):
+        return {0: [pixels, pixels], 1: []}.get(number % 5, [pixels])
+
+    result, *_ = measured(whole, opaque, waits, late=0.045)
+    assert (result.through.held, result.through.duplicated) == (6, 0)
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(120.0, 0.02), (60.0, 0.02), (15.0, 0.08)])
+def test_the_bridge_shows_nothing_again_before_two_frames_or_a_thirtieth(rate, seconds):
+    """Less what its picture may have been late, and that one again early."""
+    patience = dataclasses.replace(PLAN, rate=rate).patience
+    assert patience == pytest.approx(seconds)
+
+
 def test_what_comes_later_than_four_pictures_is_late():
     result, *_ = measured(late=0.05)
     assert [fault.what for fault in faults(result)] == [
@@ -441,6 +489,7 @@ def test_it_answers_nought_for_passed_and_says_what_it_does_not_see(monkeypatch,
     assert "do wrong alike cannot be seen so" in told.out
     assert "The bridge's pictures: by hand." in told.out
     assert "cards go out" in told.err
+    assert "lost through the bridge" not in told.out
 
 
 def test_it_answers_one_for_failed(monkeypatch, capsys):
@@ -655,6 +704,15 @@ def test_an_ndi_sender_that_opens_no_port_is_told(monkeypatch):
     stage = rig.Rig("ndi", (160, 160), 60.0, "through", (), "", sleep=lambda _: None)
     with pytest.raises(Refusal, match="no port from 5961 to 5999 was opened"):
         stage._address("it", set())
+
+
+def test_an_ndi_sender_that_ends_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(rig, "is_taken", lambda _: False)
+    stage = rig.Rig("ndi", (160, 160), 60.0, "through", (), "", sleep=lambda _: None)
+    with program("pass") as stage._source:
+        stage._source._process.wait(10)
+        with pytest.raises(Refusal, match="the sender has ended"):
+            stage._address("it", set())
 
 
 def test_what_is_shared_by_name_is_found_by_name():
