@@ -297,8 +297,6 @@ def _routes(device: str) -> Iterator[Row]:
 
 def _drawing() -> Iterator[Row]:
     """The card that Spout's OpenGL is on: only where that is torch's do pictures stay on it."""
-    if sys.platform != "win32":
-        return
     what = "Spout's card"
     try:
         spout = importlib.import_module("bridge.video._spout")
@@ -311,7 +309,7 @@ def _drawing() -> Iterator[Row]:
                 yield Row("no", what, "this system gives no OpenGL; update the graphics driver")
         finally:
             spout.CONTEXT.leave()
-    except ImportError:  # said above
+    except ImportError:  # it is not Windows, or the transport itself has said so
         return
     except FAULTS as problem:
         yield _refused(what, problem)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -82,7 +82,6 @@ class Watched:
         self._first: float | None = None  # when the first frame came
         self._sum: int | None = None
         self._changed: float | None = None  # when the picture last did
-        self._picture = ""
 
     def open(self, now: float) -> None:
         if self.receiver is None and now >= self._again:
@@ -114,20 +113,17 @@ class Watched:
 
     def leave(self, now: float) -> None:
         """It is not listed any more: gone, unless frames still come."""
-        if self.receiver is not None:
-            try:
-                if self.receiver.status().connected:
-                    return
-            except FAULTS as problem:
-                self._fail(problem, now)
+        with contextlib.suppress(*FAULTS):
+            if self.receiver is not None and self.receiver.status().connected:
+                return
         if self.gone is None:
-            self.gone, self.problem = now, ""
+            self.gone = now
         self.close()
 
     def row(self, now: float) -> Row:
         if self.gone is not None:
             return Row(self.address, what="gone", lasts=now - self.gone)
-        if self.problem or self.receiver is None:
+        if self.receiver is None:
             return Row(self.address, what=self.problem or f"not watched: {MOST} are, at a time")
         try:
             source = self.receiver.status()
@@ -136,18 +132,17 @@ class Watched:
             return Row(self.address, what=self.problem)
         if source.error:
             return Row(self.address, what=source.error.removeprefix(f"--in {self.address}: "))
-        self._picture = picture(source) or self._picture
+        row = Row(self.address, picture(source))
         if self._first is None:
-            dark = now - self._opened >= STILL
-            return Row(self.address, self._picture, what="shows no picture" if dark else "")
+            return row._replace(what="shows no picture" if now - self._opened >= STILL else "")
         if now - self._first < KNOWN:
-            return Row(self.address, self._picture)
+            return row
         changed = self._first if self._changed is None else self._changed
         lasts = now - changed
         if lasts >= STILL:
-            return Row(self.address, self._picture, self._rate(now), "still", lasts)
+            return row._replace(rate=self._rate(now), what="still", lasts=lasts)
         moving = "moving" if changed > self._first else ""  # else it is too early to say
-        return Row(self.address, self._picture, self._rate(now), moving)
+        return row._replace(rate=self._rate(now), what=moving)
 
     def _rate(self, now: float) -> float:
         """Frames a second, with those that were passed over."""
@@ -260,7 +255,6 @@ def run(
             )
         watching = f"watching {', '.join(f'{scheme}:' for scheme in watch.schemes)} until Ctrl-C"
         if say is None and console.is_terminal:
-            # Refreshed here, and not by a thread of its own: a receiver answers this one alone.
             live = ending.enter_context(Live(console=console, auto_refresh=False))
             tell = _table(live, watching)
         else:
@@ -286,10 +280,8 @@ def _table(live: Live, watching: str) -> Callable[[list[Row], float], None]:
         for row in rows:
             # Text, not str: rich reads brackets in a str as markup, and names come from outside.
             table.add_row(Text(row.address), Text(row.picture), Text(row.state or "…"))
-        if not rows:
-            table.add_row(Text("nobody sends yet"))
-        table.add_row(Text(watching, style="dim"))
-        live.update(table, refresh=True)
+        seen = table if rows else Text("nobody sends yet")
+        live.update(Group(seen, Text(watching, style="dim")), refresh=True)
 
     return tell
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from fakes.senders import Sender, Senders
 
 from bridge import Refusal, cli, devices, video
 from bridge.config import Config
+from bridge.learn import tuning
 
 ROOT = Path(__file__).parents[1]
 LONG = 60.0  # seconds no test ever waits: what it waits for is certain to come
@@ -320,11 +322,18 @@ def test_a_transport_that_fails_keeps_no_other_from_being_told(senders):
     assert "ok  syphon:" in said
 
 
+def test_transports_are_given_time_to_see_who_sends(senders):
+    told(devices._shared)
+    assert senders.patience == {devices.TIMEOUT}
+
+
 @pytest.mark.parametrize("fails", [{}, {"ndi": ImportError("not here.")}])
 def test_whose_trademark_ndi_is_is_said_once(senders, fails):
     senders.fails |= fails
     said = " ".join(told(*(section for _, section in devices.SECTIONS[:-1])).split())
     assert said.count("NDI® is a registered trademark of Vizrt NDI AB, https://ndi.video") == 1
+    assert ". NDI®" in said
+    assert ".. NDI®" not in said
 
 
 def test_no_transport_waits_for_ndi_which_takes_its_time(monkeypatch):
@@ -341,10 +350,14 @@ def test_no_transport_waits_for_ndi_which_takes_its_time(monkeypatch):
     assert "ok  ndi:" in told(devices._shared)
 
 
-def test_how_pictures_come_is_told_once_it_is_known_where_torch_computes(senders):
+def test_how_pictures_come_is_told_once_it_is_known_where_torch_computes(senders, monkeypatch):
     senders |= {"spout:A": Sender(route="on the card"), "ndi:A": Sender()}
-    said = told(devices._computing)
-    assert "ok  spout:A          on the card" in said.partition("in short")[2]
+    monkeypatch.setattr(tuning, "pick_device", lambda _wish: torch.device("cuda:1"))
+    monkeypatch.setattr(devices, "_drawing", lambda: [devices.Row("ok", "Spout's card", "RTX")])
+    said = told(devices._computing).partition("computes on cuda here")[2]
+    assert "ok  Spout's card     RTX" in said
+    assert "ok  spout:A          on the card" in said
+    assert senders["spout:A"].opened == ["cuda:1"]
     assert senders["ndi:A"].opened == []  # the card does not come into it
 
 
@@ -369,13 +382,12 @@ def test_a_transport_that_is_not_here_has_no_route(senders):
 
 
 class Context:
-    """A fake of Spout's GL context, on Windows."""
+    """A fake of Spout's GL context, which is Windows' own."""
 
     def __init__(self, monkeypatch, there):
         self.there, self.users = there, 0
         gl = SimpleNamespace(told=lambda what: ("no card", "RTX 4090")[self.users and what])
         texture = SimpleNamespace(GL=lambda: gl, GL_RENDERER=1)
-        monkeypatch.setattr(sys, "platform", "win32")
         monkeypatch.setitem(sys.modules, "bridge.video._spout", SimpleNamespace(CONTEXT=self))
         monkeypatch.setitem(sys.modules, "bridge.video._texture", texture)
 
@@ -409,11 +421,6 @@ def test_an_opengl_that_cannot_be_asked_is_told(monkeypatch):
 def test_a_spout_that_is_not_installed_is_not_told_twice(monkeypatch):
     Context(monkeypatch, True)
     monkeypatch.setitem(sys.modules, "bridge.video._spout", None)  # which makes its import fail
-    assert list(devices._drawing()) == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has it")
-def test_where_there_is_no_spout_nothing_is_said_of_its_card():
     assert list(devices._drawing()) == []
 
 

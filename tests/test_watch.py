@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -91,6 +93,14 @@ def test_a_rate_falls_while_nothing_comes(senders, evening):
 def test_a_slow_sender_is_not_told_slower_between_two_frames(senders, evening):
     evening.go(4.9, every(60, moving(senders[A])))
     assert evening.row().rate == pytest.approx(1)
+
+
+def test_two_frames_of_one_moment_have_a_rate(senders, evening):
+    evening.go(watch.OVER + 1, every(999, moving(senders[A])))
+    for level in (1, 2):
+        senders[A].show(level)
+        evening.watch.take(evening.now)
+    assert evening.row().rate > 0
 
 
 def test_nothing_is_told_of_the_rate_before_it_can_be_known(senders, evening):
@@ -245,6 +255,8 @@ def test_no_more_than_eight_are_watched_and_the_others_named(senders):
     senders.pop("ndi:3").know(connected=False)
     told = evening.look()
     assert [told[f"ndi:{n}"] for n in (3, 8, 9)] == ["gone", "", "not watched: 8 are, at a time"]
+    senders["ndi:3"] = Sender()
+    assert evening.look()["ndi:3"] == "not watched: 8 are, at a time"
 
 
 # Transports
@@ -372,7 +384,8 @@ def test_ctrl_c_is_no_failure(capsys, senders):
     senders[A] = Sender()
     senders[A].fails["receive"] = KeyboardInterrupt()
     assert cli.main(["devices", "--watch"]) == 0
-    assert "watching spout:, syphon:, ndi: until Ctrl-C" in capsys.readouterr().out
+    told = r"\d\d:\d\d:\d\d watching spout:, syphon:, ndi: until Ctrl-C\n"
+    assert re.fullmatch(told, capsys.readouterr().out)
     assert senders[A].closed == 1
 
 
@@ -388,10 +401,27 @@ def test_on_a_terminal_it_is_a_table_in_which_names_stand_as_they_are(senders):
     console = Console(file=wall, force_terminal=True, width=100, color_system=None)
     senders["ndi:[red]A[/x]"] = Sender((1280, 720))
     played(senders, {}, console=console, seconds=2.0)
-    last = wall.getvalue().split("\x1b[2K")[-1]
+    first, *_, last = wall.getvalue().split("until Ctrl-C")[:-1]
+    assert "ndi:[red]A[/x]   1280x720 UYVY   …" in first
+    last = last.split("\x1b[2K")[-1]
     assert last.splitlines()[0].split("   ")[0] == "ndi:[red]A[/x]"
     assert "1280x720 UYVY   62.5 fps, moving" in last
-    assert "watching spout:, syphon:, ndi: until Ctrl-C" in last
+    assert "watching spout:, syphon:, ndi: " in last
+
+
+def test_it_looks_twice_a_second_and_shows_four_tables(senders):
+    wall = io.StringIO()
+    played(senders, {}, console=Console(file=wall, force_terminal=True), seconds=4.0)
+    assert 7 <= senders.looks.count("ndi") <= 9
+    assert 14 <= wall.getvalue().count("until") <= 18
+
+
+def test_a_name_in_any_script_can_be_told_on_any_terminal(senders, monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    senders["ndi:カメラ"] = Sender()
+    played(senders, {}, console=Console(force_terminal=False), seconds=2.0)
+    assert b"ndi:???   64x48 UYVY   62.5 fps, moving" in terminal.buffer.getvalue()
 
 
 def test_a_table_without_senders_says_so(senders):

@@ -53,7 +53,7 @@ class Senders(dict):
 
     def __init__(self, monkeypatch):
         self.fails = {}  # a scheme, or an address: what it raises
-        self.looks = []  # the schemes that were asked
+        self.looks, self.patience = [], set()  # the schemes that were asked, and for how long
         self._real = video.discover
         monkeypatch.setattr(video, "discover", self.discover)
         monkeypatch.setattr(video, "open_receiver", self.open_receiver)
@@ -62,6 +62,7 @@ class Senders(dict):
         if scheme not in video.SHARED:
             return self._real(scheme, timeout)
         self.looks.append(scheme)
+        self.patience.add(timeout)
         if scheme in self.fails:
             raise self.fails[scheme]
         return [address for address in self if address.startswith(f"{scheme}:")]
