@@ -42,7 +42,6 @@ from bridge.video.takes import Takes
 
 log = logging.getLogger("bridge.play")
 
-SHOWS = 1.5  # seconds given to a sender to show its shape; without it the network's is 16:9
 LINES_CPU, LINES_GPU = 192, 540  # what a laptop's processor, and its graphics card, play easily
 
 
@@ -358,9 +357,6 @@ def _size(config: Config, device: torch.device, receiver: Receiver) -> tuple[int
     if config.size:
         return image.parse_size(config.size)
     lines = config.lines or (LINES_CPU if device.type == "cpu" else LINES_GPU)
-    until = time.perf_counter() + SHOWS  # a sender tells its size with its first frame
-    while receiver.status().size is None and time.perf_counter() < until:
-        receiver.receive(0.05)
     return image.size_for(lines, nets.EVERY, receiver.status().size)
 
 

@@ -189,6 +189,44 @@ def test_a_hand_that_chooses_the_built_in_scene_keeps_it(begin):
     assert receiver.source == "pattern:"
 
 
+def test_who_tells_its_size_with_its_first_frame_is_given_time_for_it_and_that_frame_is_played(
+    begin, monkeypatch
+):
+    size = [None]
+
+    class Late(Tape):
+        def receive(self, timeout):
+            place.now += timeout
+            if place.now < 0.3:
+                return None
+            size[0] = (64, 48)
+            return super().receive(timeout)
+
+        def status(self):
+            return Source(True, self.address, size[0], 30.0)
+
+    place = Place(spout=["spout:A"])
+    monkeypatch.setattr(place, "open", lambda address, **_: Late(address))
+    receiver = begin(place)
+    assert receiver.status().size == (64, 48)
+    pixels = [receiver.receive(0.0).pixels for _ in range(2)]
+    assert [(p == frame(seed=n).pixels).all() for n, p in enumerate(pixels, 1)] == [True, True]
+
+
+def test_who_shows_nothing_is_not_waited_for_long(begin, monkeypatch):
+    class Dark(Tape):
+        def receive(self, timeout):
+            place.now += timeout
+
+        def status(self):
+            return Source(False, self.address)
+
+    place = Place(spout=["spout:A"])
+    monkeypatch.setattr(place, "open", lambda address, **_: Dark(address))
+    begin(place)
+    assert auto.SHAPE <= place.now < auto.SHAPE + 0.1
+
+
 # Another, while it plays
 
 

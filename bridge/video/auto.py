@@ -25,6 +25,7 @@ from bridge.video.lookout import EVERY, FRAME_THREAD, Lookout
 log = logging.getLogger("bridge.video")
 
 FIRST = 1.5  # seconds given to NDI's sources to answer at the start
+SHAPE = 1.5  # seconds given to a sender to show its shape, which is to be the network's
 SHOWS = 5.0  # seconds after which a source that was chosen and shows nothing is told of
 NOWHERE_BETTER = "pattern:"
 FAULTS = (Refusal, ImportError, OSError, ValueError, RuntimeError)
@@ -70,10 +71,14 @@ class Receiver:
         self._next: _Opening | None = None
         self._error = ""
         self._looked = clock()
+        self._shown = self._first_shown() if live else None
         if live:
             self._lookout.watch()
 
     def receive(self, timeout: float) -> Frame | None:
+        if self._shown is not None:
+            shown, self._shown = self._shown, None
+            return shown
         if not self._alone:
             self._look()
             self._follow()
@@ -108,6 +113,16 @@ class Receiver:
                 return receiver
         self.source = NOWHERE_BETTER
         return self._open(NOWHERE_BETTER)
+
+    def _first_shown(self) -> Frame | None:
+        """The first frame of a sender, which alone tells its size. It is kept: who shows a still
+        may send no other."""
+        until = self._clock() + SHAPE
+        while self._playing.status().size is None and self._clock() < until:
+            frame = self._playing.receive(0.05)
+            if frame is not None:
+                return frame
+        return None
 
     # The next
 
