@@ -65,6 +65,9 @@ class Row(NamedTuple):
         return abs(self.rate - told.rate) > max(1.0, STEADY * told.rate)
 
 
+Tell = Callable[[list[Row], float], None]  # of these senders, at this moment
+
+
 class Watched:
     """One sender: its receiver while it has one, and what came of late."""
 
@@ -187,8 +190,8 @@ class Watch:
         for address, watched in list(self._watched.items()):
             if address not in listed:
                 watched.leave(now)
-            if watched.gone is not None and now - watched.gone > FORGET:
-                del self._watched[address]
+                if watched.gone is not None and now - watched.gone > FORGET:
+                    del self._watched[address]
         for address in listed:
             watched = self._watched[address]
             watched.gone = None
@@ -243,11 +246,11 @@ def run(
     """Watch until Ctrl-C. Plain lines are said to `say`; without one, and on a terminal, it is a
     live table. Raises Refusal where no transport works."""
     take_any_script()
-    watch, looked = Watch(), clock()
+    watch = Watch()
     with contextlib.ExitStack() as ending:
         ending.enter_context(contextlib.suppress(KeyboardInterrupt))
         ending.callback(watch.close)
-        watch.look(looked)
+        watch.look(clock())
         if not watch.schemes:
             raise Refusal(
                 "devices --watch: none of Spout, Syphon and NDI works here; run firstlight "
@@ -261,20 +264,26 @@ def run(
             say = say or _print
             say(watching)
             tell = Lines(say)
-        told = -math.inf
-        while True:
-            now = clock()
-            if now - looked >= LOOK:
-                watch.look(now)
-                looked = now
-            watch.take(now)
-            if now - told >= TELL:
-                tell(watch.rows(now), now)
-                told = now
-            sleep(PAUSE)
+        _go_on(watch, tell, clock, sleep)
 
 
-def _table(live: Live, watching: str) -> Callable[[list[Row], float], None]:
+def _go_on(
+    watch: Watch, tell: Tell, clock: Callable[[], float], sleep: Callable[[float], object]
+) -> None:
+    looked = told = -math.inf
+    while True:
+        now = clock()
+        if now - looked >= LOOK:
+            watch.look(now)
+            looked = now
+        watch.take(now)
+        if now - told >= TELL:
+            tell(watch.rows(now), now)
+            told = now
+        sleep(PAUSE)
+
+
+def _table(live: Live, watching: str) -> Tell:
     def tell(rows: list[Row], _now: float) -> None:
         table = Table.grid(padding=(0, 3))
         for row in rows:

@@ -216,6 +216,15 @@ def test_who_has_long_been_gone_is_forgotten(senders, evening):
     assert evening.look() == {}
 
 
+def test_who_returns_after_long_is_watched_again(senders, evening):
+    gone = senders.pop(A)
+    gone.know(connected=False)
+    evening.look()
+    evening.go(watch.FORGET + 1)
+    senders[A] = Sender()
+    assert evening.look() == {A: ""}
+
+
 @pytest.mark.parametrize("what", ["receive", "status"])
 def test_a_receiver_that_fails_is_told_closed_and_opened_again_later(senders, evening, what):
     senders[A].fails[what] = RuntimeError("the card is gone")
@@ -412,7 +421,7 @@ def test_on_a_terminal_it_is_a_table_in_which_names_stand_as_they_are(senders):
 def test_it_looks_twice_a_second_and_shows_four_tables(senders):
     wall = io.StringIO()
     played(senders, {}, console=Console(file=wall, force_terminal=True), seconds=4.0)
-    assert 7 <= senders.looks.count("ndi") <= 9
+    assert 8 <= senders.looks.count("ndi") <= 10
     assert 14 <= wall.getvalue().count("until") <= 18
 
 
