@@ -1,5 +1,6 @@
 """`firstlight devices`: what it says, in which order, and that nothing ends it."""
 
+import importlib
 import io
 import os
 import socket
@@ -12,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from fakes import spoutgl
 from fakes.senders import Sender, Senders
 
 from bridge import Refusal, cli, devices, video
 from bridge.config import Config
 from bridge.learn import tuning
+from bridge.video import _texture
 
 ROOT = Path(__file__).parents[1]
 LONG = 60.0  # seconds no test ever waits: what it waits for is certain to come
@@ -402,6 +405,21 @@ def test_the_card_that_spout_is_on_is_told(monkeypatch):
     context = Context(monkeypatch, True)
     assert list(devices._drawing()) == [devices.Row("ok", "Spout's card", "RTX 4090")]
     assert context.users == 0
+
+
+def test_the_card_is_asked_for_by_names_that_are_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "SpoutGL", spoutgl)
+    monkeypatch.delitem(sys.modules, "bridge.video._spout", raising=False)
+    try:
+        context = importlib.import_module("bridge.video._spout").CONTEXT
+        assert callable(context.enter)
+        assert callable(context.leave)
+        assert context.there is False
+    finally:  # nobody else is to find what was made with the fake
+        sys.modules.pop("bridge.video._spout", None)
+        vars(video).pop("_spout", None)
+    assert callable(_texture.GL.told)
+    assert _texture.GL_RENDERER == 0x1F01
 
 
 def test_a_windows_without_opengl_is_told_with_what_mends_it(monkeypatch):
