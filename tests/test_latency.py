@@ -236,7 +236,7 @@ def test_nothing_from_the_sender_is_told_with_what_this_transport_needs(scheme):
 def test_nothing_through_the_bridge_is_told_with_its_last_words():
     told = verdict.verdict(found(through=Passage(sent=600), said="it is not to be seen"))
     assert told.startswith("It failed: no picture comes back through the bridge. The bridge runs;")
-    assert '"it is not to be seen"' in told
+    assert 'it last said: "it is not to be seen". If that does not help' in told
 
 
 def test_a_sender_that_is_slow_itself_says_nothing_of_the_bridge():
@@ -274,6 +274,12 @@ def test_ninety_eight_in_a_hundred_of_the_rate_must_come():
     lossy = {"received": 595, "missing": 5}
     assert not faults(found(through=way(sent_fps=59.4, **lossy)))
     assert faults(found(through=way(sent_fps=59.0, **lossy)))
+
+
+def test_what_is_lost_straight_from_the_sender_too_is_not_the_bridges_to_mend():
+    lossy = way(received=500, missing=100)
+    (fault,) = faults(found(straight=lossy, through=lossy, skipped=100))
+    assert fault.mend.startswith("Some are lost straight from the sender too, without the bridge. ")
 
 
 def test_no_more_are_said_to_be_lost_than_were():
@@ -463,6 +469,13 @@ def test_where_nothing_is_seen_the_bridge_is_not_started():
     assert result.through is None
 
 
+def test_where_nothing_comes_both_ends_say_what_is_wrong_with_them():
+    told = verdict.verdict(measured(nothing, error="out of paper")[0])
+    assert told.endswith('It says: "out of paper" It says: "it is dark"')
+    told = verdict.verdict(measured(whole, nothing)[0])
+    assert 'it last said: "waiting". The receiver says: "it is dark" If that' in told
+
+
 def test_a_program_that_ends_ends_the_measurement():
     with pytest.raises(Refusal, match="the bridge has ended; it last said: out of memory"):
         measured(nothing, dies=True)
@@ -596,6 +609,12 @@ def test_one_that_is_late_makes_none_after_it_late():
     assert sent(Slow({1: 0.15}), 5) == pytest.approx([50.0, 50.1, 50.25, 50.3, 50.4])
 
 
+def test_no_card_makes_up_for_a_turn_that_was_missed():
+    slow = Slow({1: 0.43})
+    assert sent(slow, 5) == pytest.approx([50.0, 50.1, 50.53, 50.6, 50.7])
+    assert slow.numbers == [0, 1, 2, 3, 4]
+
+
 def test_what_is_told_is_the_moment_before_it_was_handed_over():
     assert sent(Slow({0: 0.05, 1: 0.05}), 3) == pytest.approx([50.0, 50.1, 50.2])
 
@@ -656,7 +675,7 @@ def test_the_sender_ends_with_its_input_and_tells_when_each_card_was_sent():
         begun = stage.clock()
         assert stage.source() == f"none:First Light card {os.getpid()}"
         stage._source.heard("opened", 10)
-        times = stage.sent()
+        times = stage.sent().times
         assert all(begun < time < stage.clock() for time in times)
         stage._source._process.wait(10)
         with pytest.raises(Refusal, match="the sender has ended"):

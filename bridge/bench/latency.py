@@ -27,6 +27,7 @@ from bridge import Refusal, __version__
 from bridge.bench import rig, verdict
 from bridge.bench.card import Reading, read
 from bridge.bench.passage import Arrival, Passage, Tolerance, passage
+from bridge.bench.source import Sent
 from bridge.bench.verdict import Found
 from bridge.video import SHARED, Receiver
 
@@ -77,16 +78,17 @@ class Stage(Protocol):
 
     def said(self) -> str: ...
 
-    def sent(self) -> list[float]: ...
+    def sent(self) -> Sent: ...
 
 
 @dataclass(slots=True)
 class Watched:
-    """What came to a receiver, and which stretch of it counts."""
+    """What came to a receiver, which stretch of it counts, and what was wrong in the end."""
 
     arrivals: list[Arrival]
     begin: float = 0.0
     end: float = 0.0
+    error: str = ""
 
 
 def main(options: argparse.Namespace) -> int:
@@ -142,14 +144,15 @@ def perform(plan: Plan, stage: Stage, say: Callable[[str], object]) -> tuple[Fou
             around=lambda: told.append(stage.stats()),
         )  # fmt: skip
     said, sent = stage.said(), stage.sent()
+    exact, like = verdict.tolerance(plan.scheme), verdict.tolerance(plan.scheme, plan.net)
     found = Found(
         plan.scheme, plan.rate, plan.net,
-        straight=_passage(sent, straight, verdict.tolerance(plan.scheme)),
-        through=_passage(sent, through, verdict.tolerance(plan.scheme, plan.net), plan.patience)
-        if arrived else None,
+        straight=_passage(sent.times, straight, exact),
+        through=_passage(sent.times, through, like, plan.patience) if arrived else None,
         skipped=_grown("/stats/skipped", *told[-2:]) if told[1:] else None,
         route=told[-1].get("/stats/route", ""),
         said=said,
+        ends=tuple(filter(None, (sent.error, (through if arrived else straight).error))),
     )  # fmt: skip
     return found, told[-1]
 
@@ -177,7 +180,7 @@ def _watched(
             return False
 
         if not take(stage.clock() + within, lambda _: True):
-            return Watched(arrivals)
+            return Watched(arrivals, error=receiver.status().error)
         if arrivals[0].reading is None:
             take(stage.clock() + READ, lambda arrival: arrival.reading is not None)
         take(stage.clock() + warm)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge import Refusal, video
-from bridge.bench.source import OPENED, SENT
+from bridge.bench.source import OPENED, SENT, Sent
 from bridge.control import osc
 
 PORTS = range(5961, 6000)  # which NDI gives its senders, one after another
@@ -193,13 +193,12 @@ class Rig:
         """The last that the bridge said."""
         return self._bridge.last() if self._bridge else ""
 
-    def sent(self) -> list[float]:
-        """End the sender. Answers when it sent each card."""
+    def sent(self) -> Sent:
+        """End the sender. Answers what it did."""
         assert self._source is not None
         self._source.release()
         line = self._source.heard(f"^{SENT}", SAYS).string
-        times: list[float] = json.loads(line.removeprefix(SENT))
-        return times
+        return Sent(**json.loads(line.removeprefix(SENT)))
 
     def close(self) -> None:
         self._open.close()
@@ -232,8 +231,10 @@ class Rig:
 def is_taken(port: int) -> bool:
     """Whether a program of this machine listens on a TCP port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        if sys.platform != "win32":  # there it would take the port from whoever has it
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # What a program has just left is free, and what one listens on is not: Windows has another
+        # word for that, and its SO_REUSEADDR would take the port away.
+        free = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        probe.setsockopt(socket.SOL_SOCKET, free, 1)
         try:
             probe.bind(("0.0.0.0", port))
         except OSError as problem:

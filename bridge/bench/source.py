@@ -2,7 +2,8 @@
 
 A process of its own: `python -m bridge.bench.source SCHEME NAME WIDTH HEIGHT RATE`. It says
 `opened:` and what it is seen as, sends until its standard input ends, as it does when whoever
-began it has gone, and then says `sent:` and when, for each card, just before it was handed over.
+began it has gone, and then says `sent:` and when, for each card, just before it was handed over,
+with what went wrong at its end.
 """
 
 import json
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from bridge import Refusal, video
 from bridge.bench.card import Card
@@ -19,6 +20,13 @@ from bridge.frame import Frame
 from bridge.video import Sender
 
 OPENED, SENT = "opened: ", "sent: "
+
+
+class Sent(NamedTuple):
+    """What a sender tells in the end: when it sent each card, by its number, and what is wrong."""
+
+    times: list[float]
+    error: str = ""
 
 
 def send(
@@ -32,16 +40,17 @@ def send(
 ) -> list[float]:
     """Send cards from number 0, `rate` a second, until `ended`; answers when each was sent.
 
-    Each is due at its own time from the beginning, so that one that is late makes none of those
-    after it late; what is missed by more than a whole turn is sent all the same, at once.
+    Each is due at a time of its own, so that one that is late makes none of those after it late.
+    A turn that is missed altogether is left out, as a show would: no card makes up for it.
     """
-    begun = clock()
+    begun, turn = clock(), 0
     sent: list[float] = []
     while not ended():
         pixels = card(len(sent))
-        early = begun + len(sent) / rate - clock()
+        early = begun + turn / rate - clock()
         if early > 0:
             sleep(early)
+        turn = max(turn, int((clock() - begun) * rate + 1e-3)) + 1
         # perf_counter is one clock for all processes of a machine: CLOCK_MONOTONIC on Linux,
         # mach_absolute_time on macOS, QueryPerformanceCounter on Windows (Python's documentation
         # promises "system-wide" on all three since 3.10). So another process may subtract this.
@@ -70,10 +79,12 @@ def main(words: list[str], begin: TextIO, say: TextIO) -> int:
         return 2
     print(f"{OPENED}{sender.status().name}", file=say, flush=True)
     try:
-        sent = send(sender, Card(int(width), int(height)), float(rate), ended.is_set)
+        times = send(sender, Card(int(width), int(height)), float(rate), ended.is_set)
+        error = sender.status().error
     finally:
         sender.close()
-    print(SENT + json.dumps([round(moment, 6) for moment in sent]), file=say, flush=True)
+    told = Sent([round(time, 6) for time in times], error)
+    print(SENT + json.dumps(told._asdict()), file=say, flush=True)
     return 0
 
 

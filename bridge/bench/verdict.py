@@ -111,6 +111,7 @@ class Found:
     skipped  cards that the bridge says it had to leave out meanwhile; None where it did not say
     route    how pictures come and go there, in its words
     said     the last that it said
+    ends     what the sender and the receiver say is wrong with them
     """
 
     scheme: str
@@ -121,6 +122,7 @@ class Found:
     skipped: int | None = None
     route: str = ""
     said: str = ""
+    ends: tuple[str, ...] = ()
 
     @property
     def within(self) -> float:
@@ -139,13 +141,15 @@ def faults(found: Found) -> list[Fault]:
     """All that is wrong, the worst first; nothing where it passed."""
     straight, through = found.straight, found.through
     if not straight.pictures:
-        return [Fault("no picture comes from the sender", NOTHING[found.scheme])]
+        told = [NOTHING[found.scheme], *(f'It says: "{text}"' for text in found.ends)]
+        return [Fault("no picture comes from the sender", " ".join(told))]
     wrong = [fault for kind in WRONG if (fault := _wrong(kind, found))]
     if through is None:
         return wrong
     if not through.pictures:
-        mend = f'The bridge runs; it last said: "{found.said}". If that does not help, {REPORT}'
-        return [*wrong, Fault("no picture comes back through the bridge", mend)]
+        ends = "".join(f' The receiver says: "{text}"' for text in found.ends)
+        mend = f'The bridge runs; it last said: "{found.said}".{ends} If that does not help, '
+        return [*wrong, Fault("no picture comes back through the bridge", mend + REPORT)]
     return [*wrong, *_slow(found, through)]
 
 
@@ -223,7 +227,9 @@ def _lossy(found: Found, through: Passage) -> Fault:
         f"{through.lost:.1%} of the pictures never come back, and {LOST:.0%} may be missing: "
         f"{_rate(_come(through), found)} come"
     )
-    if skipped >= max(replaced, between):
+    if found.straight.lost > LOST:
+        mend = f"Some are lost straight from the sender too, without the bridge. {BUSY}"
+    elif skipped >= max(replaced, between):
         mend = (
             f"The bridge left {skipped} out, for it takes longer than a picture's time: choose "
             "fewer --lines, a quicker --net, or compute on a graphics card (`firstlight devices`)."

@@ -5,7 +5,6 @@ that cannot be had the test is skipped and says so.
 """
 
 import ctypes
-import fcntl
 import functools
 import importlib
 import importlib.util
@@ -56,6 +55,8 @@ def alone(test: Callable[..., None]) -> Callable[..., None]:
 
 def body(module: str, name: str, arguments: dict[str, object]) -> None:
     """Inside: bring loopback up, then do what the test says."""
+    import fcntl  # which Windows has not; tests that skip there import this module
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         asked = struct.pack("16sh14x", b"lo", 0)
         _, flags = struct.unpack("16sh14x", fcntl.ioctl(wire, GET_FLAGS, asked))

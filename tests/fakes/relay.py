@@ -13,6 +13,7 @@ import numpy as np
 
 from bridge import Refusal
 from bridge.bench.card import Card
+from bridge.bench.source import Sent
 from bridge.frame import Frame
 from bridge.video import Source
 
@@ -42,9 +43,11 @@ class Relay:
         late: float = 0.004,
         skipped: int = 0,
         dies: bool = False,
+        error: str = "",
     ) -> None:
         self.first, self.network, self.second = first, network, second
         self.rate, self.late, self.skipped, self.dies = rate, late, skipped, dies
+        self.error = error
         self.now = BEGUN
         self.opened: list[str] = []
         self.asked = 0
@@ -77,8 +80,9 @@ class Relay:
     def said(self) -> str:
         return "waiting"
 
-    def sent(self) -> list[float]:
-        return [BEGUN + n / self.rate for n in range(int((self.now - BEGUN) * self.rate) + 1)]
+    def sent(self) -> Sent:
+        count = int((self.now - BEGUN) * self.rate) + 1
+        return Sent([BEGUN + number / self.rate for number in range(count)], error=self.error)
 
 
 class Outlet:
@@ -97,7 +101,7 @@ class Outlet:
         return None if late or pixels is None else Frame(pixels, "bgra", moment)
 
     def status(self) -> Source:
-        return Source(True, "fake")
+        return Source(True, "fake", error="it is dark")
 
     def close(self) -> None:
         """Nothing is open."""
