@@ -316,6 +316,36 @@ def test_a_sender_that_counts_anew_is_no_riddle(opened, clock):
     assert receiver.receive(1.0).skipped == 0
 
 
+def test_a_sender_that_came_back_and_counts_the_same_shows_a_new_frame(opened):
+    machine.counting = True
+    Program("Arena").show(1, frames=2)
+    receiver = opened("Arena", device="cuda")
+    assert value(receiver.receive(1.0)) == 1
+    machine.forget("Arena")
+    assert receiver.receive(1.0) is None
+    Program("Arena").show(3, frames=2)
+    assert value(receiver.receive(1.0)) == 3
+
+
+def test_a_picture_that_another_program_holds_is_not_given_again(opened):
+    machine.counting = True
+    arena = Program("Arena")
+    arena.show(5)
+    receiver = opened("Arena", device="cuda")
+    assert value(receiver.receive(1.0)) == 5
+    machine.locked = True
+    arena.show(6)
+    assert receiver.receive(1.0) is None
+    machine.locked = False
+    assert value(receiver.receive(1.0)) == 6
+
+
+def test_nothing_was_missed_before_the_first_frame(opened):
+    machine.counting = True
+    Program("Arena").show(5, frames=1000)
+    assert opened("Arena", device="cuda").receive(1.0).skipped == 0
+
+
 def test_a_frame_stays_as_it_is_until_the_next(opened, clock):
     arena = Program("Arena")
     arena.show(1)
@@ -376,12 +406,22 @@ def test_a_format_nobody_knows_is_told_by_its_number(opened):
     spoutgl.OPENS = spoutgl.OPENS[:-1]
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["once fine", "from the start"])
 @pytest.mark.parametrize("flaw", ["opens", "links", "format"])
-def test_a_picture_that_cannot_be_opened_is_told_and_picked_up_when_it_can(opened, flaw):
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_picture_that_cannot_be_opened_is_told_and_picked_up_when_it_can(
+    opened, flaw, before, device
+):
     arena = Program("Arena")
     good, bad = {"opens": (True, False), "links": (True, False), "format": (87, 61)}[flaw]
+    if before:
+        receiver = opened("Arena", device=device)
+        assert value(receiver.receive(1.0)) == 0
     setattr(arena.shared, flaw, bad)
-    receiver = opened("Arena")
+    arena.shared.handle = machine.handle()
+    if not before:
+        receiver = opened("Arena", device=device)
+    arena.show(1)
     assert receiver.receive(1.0) is None
     assert not receiver.status().connected
     assert "same card" in receiver.status().error
@@ -389,13 +429,27 @@ def test_a_picture_that_cannot_be_opened_is_told_and_picked_up_when_it_can(opene
     arena.shared.handle = machine.handle()
     arena.show(3)
     assert value(receiver.receive(1.0)) == 3
+    assert receiver.status().connected
     assert receiver.status().error == ""
 
 
-def test_a_look_that_fails_once_is_not_told(opened):
-    machine.gl = False
-    Program("Arena")
-    assert opened("Arena").status().error == ""
+@pytest.mark.parametrize("looks", [1, 5])
+def test_looks_that_fail_are_told_once_they_are_many_and_forgotten(opened, looks):
+    arena = Program("Arena")
+    arena.show(1)
+    receiver = opened("Arena")
+    receiver.receive(1.0)
+    for _ in range(looks):
+        machine.blinks = 1
+        receiver.receive(0.01)
+        assert (receiver.status().connected, receiver.status().error) == (False, "")
+        receiver.receive(0.1)
+    machine.blinks = looks
+    receiver.receive(0.05 * looks - 0.01)
+    assert bool(receiver.status().error) == (looks == 5)
+    arena.show(2)
+    assert value(receiver.receive(1.0)) == 2
+    assert receiver.status().error == ""
 
 
 # How long it waits, and how often it looks
@@ -430,7 +484,7 @@ def test_a_still_picture_is_not_read_all_the_time(opened):
 
 
 @pytest.mark.parametrize("counting", [True, False])
-@pytest.mark.parametrize("rate", [24, 30, 60])
+@pytest.mark.parametrize("rate", [24, 30, 60, 100])
 def test_the_rate_is_found_out_and_nothing_is_missed(opened, clock, rate, counting):
     machine.counting = counting
     arena = Program("Arena")
@@ -464,6 +518,17 @@ def test_a_picture_that_was_not_waited_for_does_not_slow_the_rate_down(opened, c
         clock.sleep(0.1)
         receiver.receive(0.0)
     assert receiver.status().rate >= 60
+
+
+def test_the_rate_of_who_counts_is_known_whatever_was_missed(opened, clock):
+    machine.counting = True
+    arena = Program("Arena")
+    receiver = opened("Arena")
+    clock.every(1 / 50, arena.show, 500)
+    for _ in range(60):
+        clock.sleep(0.1)
+        receiver.receive(0.05)
+    assert receiver.status().rate == pytest.approx(50, rel=0.1)
 
 
 # On the card
@@ -603,8 +668,16 @@ def test_a_card_that_goes_in_mid_show_is_gone_round(opened, card, call):
     assert "cudaErrorUnknown" in receiver.status().route
     sender.send(Frame(cards.on_card(picture()), "bgra", 0.0))
     assert "cudaErrorUnknown" in sender.status().route
+    assert not machine.textures
     assert np.array_equal(machine.senders["Out"].picture, picture())
     card.fails.clear()
+
+
+def test_a_texture_is_given_back_once(opened):
+    opened("Arena")
+    texture = importlib.import_module("bridge.video._texture").outgoing((8, 4), "cuda:0")
+    texture.close()
+    texture.close()
 
 
 # Sending
@@ -717,7 +790,7 @@ def test_what_spout_does_not_take_is_counted_and_told_and_the_name_is_kept(opene
     machine.refuses = False
     sender.send(Frame(picture(), "bgra", 0.0))
     assert (sender.status().dropped, sender.status().error) == (1, "")
-    assert machine.listed == ["Out"]
+    assert machine.listed == sorted(spout.OURS) == ["Out"]
 
 
 def test_a_sender_that_closed_is_seen_no_more_and_takes_nothing(opened, spout):

@@ -263,4 +263,5 @@ def _runtime() -> Any:
 def _install() -> str:
     """The command for the cuda-bindings that goes with this torch."""
     major = (torch.version.cuda or "13").partition(".")[0]
-    return f'{sys.executable} -m pip install "cuda-bindings=={major}.*,!=12.9.3"'
+    python = f'& "{sys.executable}"' if " " in sys.executable else sys.executable
+    return f'{python} -m pip install "cuda-bindings=={major}.*,!=12.9.3"'

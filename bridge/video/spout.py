@@ -72,6 +72,7 @@ class Receiver:
         self._size: tuple[int, int] | None = None
         self._number = 0  # of the sender's format
         self._format = self._route = self._error = ""
+        self._refused = ""  # why the sender's format is
         self._connected = self._closed = False
         self._barred = False  # whether Spout found the sender, and could not open its picture
         self._dark = 0  # looks at a sender that is there and shows nothing
@@ -86,7 +87,7 @@ class Receiver:
         end = self._clock() + timeout
         while not self._closed:
             now = self._clock()
-            if self._due > max(now, end):
+            if self._due > end:
                 if end > now:
                     self._sleep(end - now)
                 return None
@@ -130,13 +131,12 @@ class Receiver:
         there = self._ask()
         updated, size = self._spout.isUpdated(), self._their_size()
         self._barred = not there if updated else self._barred
-        opened = there and all(size) and not self._barred
-        if opened and (updated or self._dark):
-            self._begin(size)
-        elif opened and not self._error:
-            return self._taken()
-        elif opened:  # in a format that is refused
-            return None
+        if there and all(size) and not self._barred:
+            self._connected, self._dark, self._error = True, 0, self._refused
+            if updated:
+                self._begin(size)
+            elif not self._refused:
+                return self._taken()
         elif there or self._spout.getSenderInfo(self._name) is not None:
             self._shows_nothing()
         else:
@@ -174,8 +174,9 @@ class Receiver:
     def _begin(self, size: tuple[int, int]) -> None:
         """A sender has come, or has another size or format from here on."""
         self._way.close()
-        self._way, self._size, self._error = ByHost(), size, ""
-        self._connected, self._barred, self._dark, self._count = True, False, 0, 0
+        self._way, self._size = ByHost(), size
+        self._error = self._refused = ""
+        self._count = 0
         self._number = self._spout.getSenderFormat()
         self._format = FORMATS.get(self._number, f"DXGI format {self._number}")
         self._due = self._clock()
@@ -192,7 +193,7 @@ class Receiver:
     def _go_by_host(self, size: tuple[int, int], why: str) -> None:
         self._way, self._route = ByHost(size), f"by the host: {why}"
         if self._number not in BY_HOST:
-            self._error = (
+            self._error = self._refused = (
                 f"{self._address}: it sends {self._format}, which would arrive in wrong colours by "
                 "the host; set its pixel format to 8 bits (in TouchDesigner, 8-bit fixed (RGBA))."
             )
@@ -217,7 +218,7 @@ class Receiver:
         return self._spout.getSenderFrame() if self._spout.isFrameCountEnabled() else 0
 
     def _is_new(self, count: int) -> bool:
-        if count and (count == self._count or not self._spout.isFrameNew()):
+        if count and count == self._count:
             return False
         if self._way.read():
             return bool(count) or not self._way.same()
@@ -236,8 +237,7 @@ class Receiver:
             )
 
     def _lose(self, error: str = "") -> None:
-        self._connected = self._barred = False
-        self._dark, self._error = 0, error
+        self._connected, self._error = False, error
 
 
 class Sender:

@@ -36,6 +36,8 @@ class Machine:
     by_processor: bool = False  # as SpoutSettings can be set
     counting: bool = False  # as the registry has it
     refuses: bool = False  # to take pictures
+    blinks: int = 0  # how many looks it will fail
+    locked: bool = False  # another program holds every picture
     garbled: bool = False  # a sender's name is of another code page
     active: str | None = None
     listed: list[str] = field(default_factory=list)
@@ -128,6 +130,9 @@ class _Common:
 
     def _open_spout(self):
         self._here()
+        if machine.blinks:
+            machine.blinks -= 1
+            return False
         if self._device:
             return True
         self._device = True
@@ -188,7 +193,7 @@ class SpoutReceiver(_Common):
         if self._updated and texture and target:
             return True
         if not self._found():
-            return self._connected
+            return False
         if self._updated:
             return self._linked()
         into = machine.textures.get(texture)
@@ -205,7 +210,7 @@ class SpoutReceiver(_Common):
         if self._updated:
             return True
         if not self._found():
-            return self._connected
+            return False
         if self._updated:
             return self._linked()
         if into is None:
@@ -215,13 +220,13 @@ class SpoutReceiver(_Common):
         return True
 
     def _read(self, into, gl_format):
+        assert gl_format == GL_RGBA or self._has_bgra, "it would come as RGBA"
         machine.copies += 1
         staged, self._staged = self._staged, self._shared.picture.copy()
         if staged is None:
             staged = np.full_like(self._staged, STALE)
-        wants_rgba = gl_format == GL_RGBA or not self._has_bgra
         wrong = self._format not in RIGHT
-        into[:] = staged[..., SWAP] if wants_rgba != wrong else staged
+        into[:] = staged[..., SWAP] if (gl_format == GL_RGBA) != wrong else staged
 
     def _found(self):
         """Whether there is a sender; sets `_updated` where it is another than before."""
@@ -250,6 +255,9 @@ class SpoutReceiver(_Common):
         return self._shared.links or not self._glue
 
     def _is_new(self):
+        """Whether there is something to copy. What was new stays so where it cannot be had."""
+        if machine.locked or not self._linked():
+            return False
         self._new = not machine.counting or self._shared.count != self._count
         self._count = self._shared.count
         return self._new
@@ -301,18 +309,20 @@ class SpoutSender(_Common):
         self._name = name or "python"
 
     def sendTexture(self, texture, target, width, height, invert, host_fbo):
+        self._open_spout()
         return self._send(machine.textures[texture][..., SWAP], width, height)
 
     def sendImage(self, pixels, width, height, gl_format, invert, host_fbo):
         assert pixels.flags.c_contiguous
         assert pixels.size >= width * height * 4
         self._open_spout()
-        is_bgra = gl_format == GL_BGRA_EXT and self._has_bgra
+        assert gl_format == GL_RGBA or self._has_bgra, "it would be taken for RGBA"
         picture = pixels.reshape(height, width, 4)
-        return self._send(picture if is_bgra else picture[..., SWAP], width, height)
+        return self._send(
+            picture if gl_format == GL_BGRA_EXT else picture[..., SWAP], width, height
+        )
 
     def _send(self, picture, width, height):
-        self._open_spout()
         if machine.refuses:
             self.releaseSender()
             return False
