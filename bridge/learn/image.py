@@ -5,6 +5,7 @@ W/p). It is the same numbers as the picture in another order, so that a network 
 convolutions sees eight pixels a side at each place, and no layer spends time on unshuffling.
 """
 
+import functools
 from typing import Literal
 
 import torch
@@ -29,7 +30,13 @@ def upload(frame: Frame, device: torch.device) -> Tensor:
     tensor = tensor.to(device, non_blocking=True)
     if frame.layout == "uyvy":
         return _from_uyvy(tensor)
-    return tensor[..., [2, 1, 0, 3]] if frame.layout == "rgba" else tensor
+    return tensor.index_select(2, _blue_first(device)) if frame.layout == "rgba" else tensor
+
+
+@functools.cache
+def _blue_first(device: torch.device) -> Tensor:
+    """Kept on the device: made anew, it would be brought there with each frame."""
+    return torch.tensor((2, 1, 0, 3), device=device)
 
 
 def _from_uyvy(pairs: Tensor) -> Tensor:

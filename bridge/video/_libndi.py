@@ -18,9 +18,10 @@ from typing import Any
 
 from bridge import Refusal
 
+PYTHON = f'& "{sys.executable}"' if " " in sys.executable else sys.executable
 MISSING = (
-    "ndi: needs NDI's library, which comes in an extra (Windows, macOS, Linux); run: "
-    f"{sys.executable} -m pip install '.[ndi]'"
+    "ndi: needs NDI's library, which comes with cyndilib (Windows, macOS, Linux); run: "
+    f'{PYTHON} -m pip install "cyndilib>=0.1.2"'
 )
 # What the library is called where an NDI runtime has been installed, and where that says it is.
 INSTALLED = {
