@@ -5,6 +5,7 @@ SpoutGL is a fake (tests/fakes/spoutgl.py), and so is the card (tests/fakes/card
 
 import gc
 import importlib
+import math
 import sys
 import threading
 
@@ -259,21 +260,32 @@ def test_what_lay_about_in_memory_is_never_given(opened, clock):
     arena = Program("Arena")
     arena.show(7)
     receiver = opened("Arena")
-    clock.at(0.3, lambda: arena.show(8))
+    clock.at(0.1, lambda: arena.show(8))
     assert values(receiver, 2) == [7, 8]
     arena.change((6, 4))
     arena.show(9)
     assert values(receiver, 1) == [9]
 
 
-def test_the_same_picture_is_never_given_twice(opened, clock):
+def test_a_frame_is_never_given_twice_however_often_it_is_looked_at(opened, clock):
+    arena = Program("Arena")
+    arena.show(0)
+    receiver = opened("Arena")
+    clock.every(1 / 6, Values(arena), 60)  # slow: each is looked at many times
+    values(receiver, 30)  # until it is known that it is slow
+    seen = values(receiver, 20)
+    assert seen == list(range(seen[0], seen[0] + 20))
+
+
+def test_a_still_is_given_eight_times_a_second_for_it_is_to_be_learnt_too(opened, clock):
     arena = Program("Arena")
     arena.show(5)
     receiver = opened("Arena")
     assert value(receiver.receive(1.0)) == 5
-    clock.every(1 / 60, arena.show, 120)
-    assert receiver.receive(2.0) is None
-    assert receiver.status().connected
+    rate, begun = receiver.status().rate, clock.now
+    assert [value(receiver.receive(1.0)) for _ in range(16)] == [5] * 16
+    assert clock.now - begun == pytest.approx(2.0, abs=0.2)
+    assert receiver.status().rate == rate
 
 
 @pytest.mark.parametrize("place", [(0, 0), (17, 3), (39, 7)])
@@ -448,7 +460,8 @@ def test_looks_that_fail_are_told_once_they_are_many_and_forgotten(opened, looks
     receiver.receive(0.05 * looks - 0.01)
     assert bool(receiver.status().error) == (looks == 5)
     arena.show(2)
-    assert value(receiver.receive(1.0)) == 2
+    while value(receiver.receive(1.0)) != 2:
+        pass
     assert receiver.status().error == ""
 
 
@@ -462,6 +475,7 @@ def test_it_waits_as_long_as_it_was_told_and_no_longer(opened, clock, timeout, t
         Program("Arena")
     receiver = opened("Arena")
     receiver.receive(0.1)
+    receiver._given = math.inf  # it shows a still, which is not to be given here
     begun = clock.now
     assert receiver.receive(timeout) is None
     assert clock.now - begun == pytest.approx(timeout)
@@ -479,6 +493,7 @@ def test_a_still_picture_is_not_read_all_the_time(opened):
     receiver = opened("Arena")
     receiver.receive(0.5)
     before = machine.copies
+    receiver._given = math.inf  # or it would be given again meanwhile
     receiver.receive(1.0)
     assert 60 < machine.copies - before < 250
 
@@ -545,14 +560,14 @@ def test_a_picture_comes_on_the_card_in_its_colours(opened, card):
     assert (card.copies, machine.copies) == (1, 0)
 
 
-def test_on_the_card_too_a_picture_is_never_given_twice(opened, clock):
+def test_on_the_card_too_a_frame_is_never_given_twice(opened, clock):
     arena = Program("Arena")
     arena.show(5)
     receiver = opened("Arena", device="cuda")
     clock.every(0.02, arena.show, 10)
-    assert values(receiver, 2) == [5, None]
+    assert values(receiver, 2, timeout=0.1) == [5, None]
     arena.show(6)
-    assert values(receiver, 2) == [6, None]
+    assert value(receiver.receive(1.0)) == 6
 
 
 def test_who_counts_is_not_copied_to_be_compared(opened, card, clock):

@@ -37,6 +37,9 @@ from bridge.video._spout import (
 )
 
 LOOK = 0.05  # seconds between two looks for a sender that is not there
+# Seconds after which one and the same picture is given again, where nobody counts frames: it may be
+# a still, which is to be learnt too. Sooner it would be a frame that was looked at twice.
+STILL = 1 / 8
 DARK = 3  # looks at a sender that is there and shows nothing, until that is told
 
 
@@ -78,6 +81,7 @@ class Receiver:
         self._dark = 0  # looks at a sender that is there and shows nothing
         self._count = 0  # the sender's number of the frame last taken, where it counts
         self._due = 0.0  # when to look next
+        self._given = 0.0  # when a frame was last given
         self._pace = Pace()
         for _ in range(2):  # without OpenGL, the first look only wakes Direct3D up
             if self._size is None:
@@ -202,7 +206,8 @@ class Receiver:
         count, now = self._counted(), self._clock()
         frames = max(count - self._count, 0) if self._count else min(count, 1)
         try:
-            if not self._is_new(count):
+            new = self._is_new(count)
+            if not new and (new is None or count or not self._stands(now)):
                 self._due = self._pace.same(now, bool(count))
                 return None
             pixels = self._way.keep()
@@ -210,20 +215,26 @@ class Receiver:
             self._way.close()
             self._go_by_host(self._their_size(), str(problem))
             return None
-        self._count, self._due = count, self._pace.new(now, frames)
+        self._count, self._given = count, now
+        self._due = self._pace.new(now, frames) if new else self._pace.same(now, False)
         return Frame(pixels, self._way.layout, now, max(frames - 1, 0))
+
+    def _stands(self, now: float) -> bool:
+        """Whether the same picture has been there for so long that it is a still."""
+        return now - self._given >= max(STILL, 1.5 / self._pace.rate)
 
     def _counted(self) -> int:
         """The sender's number of the frame that it shows, or 0 where nobody counts."""
         return self._spout.getSenderFrame() if self._spout.isFrameCountEnabled() else 0
 
-    def _is_new(self, count: int) -> bool:
+    def _is_new(self, count: int) -> bool | None:
+        """Whether it is another picture than the last; None where nothing has come."""
         if count and count == self._count:
-            return False
+            return None
         if self._way.read():
             return bool(count) or not self._way.same()
         self._count = count
-        return False
+        return None
 
     def _shows_nothing(self) -> None:
         """It is there, and its picture cannot be opened."""
