@@ -72,6 +72,7 @@ class Param(Declared[T]):
     choices    the names of a choice, in the order of their indices
     suggests   tells, from the owner, what a text may be at present: names for a menu, of which a
                number takes the one at its place; any other text is taken too
+    only       whether what it suggests is all that it can be, so that surfaces let choose, not type
     slew       seconds that a continuous knob takes at least to glide to a new value, and longer if
                the space's own `slew` is; 0 = always at once; None = as long as the space's own
     active     tells, from the owner, whether the knob does anything at present
@@ -90,6 +91,7 @@ class Param(Declared[T]):
         floor: float = 0.0,
         choices: Sequence[str] = (),
         suggests: Callable[[Any], Sequence[str]] | None = None,
+        only: bool = False,
         unit: str = "",
         slew: float | None = None,
         active: Callable[[Any], bool] | None = None,
@@ -100,7 +102,7 @@ class Param(Declared[T]):
         self.min, self.max, self.taper, self.floor = min, max, taper, floor
         self.choices = tuple(choices)
         self.kind = "choice" if choices else self.kind
-        self.suggests = suggests
+        self.suggests, self.only = suggests, only
         self.slew = slew
         self.active = active
         self.preset = preset

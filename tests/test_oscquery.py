@@ -18,9 +18,11 @@ class Learner:
     on = Param(True, doc="learn at all")
     rule = Param("adam", choices=("sgd", "adam"), doc="update rule")
     name = Param("", suggests=lambda owner: owner.known, doc="a name")
+    source = Param("a", suggests=lambda owner: owner.seen, only=True, doc="one that is there")
     detail = Param(0.5, min=0.0, max=1.0, active=lambda owner: owner.on, doc="where")
     loss = Reading(0.25, unit="dB", doc="how far off")
     known = ("mine",)
+    seen = ("a", "b")
 
     @trigger("start afresh", critical=True, asks=True)
     def blank(self) -> None: ...
@@ -90,6 +92,13 @@ def test_a_bools_type_is_its_value(space, learner, on, tag):
     learner.on = on
     found = node(space, "/learn/on")
     assert (found["TYPE"], found["VALUE"]) == (tag, [on])
+
+
+def test_a_text_that_can_only_be_what_it_suggests_is_a_menu(space):
+    found = node(space, "/learn/source")
+    assert found["TAGS"] == ["menu"]
+    assert found["RANGE"] == [{"VALS": ["a", "b"]}]
+    assert "menu" not in node(space, "/learn/name").get("TAGS", [])
 
 
 def test_a_choice_names_its_values(space):

@@ -29,7 +29,7 @@ def node():
 
 @pytest.fixture(scope="module")
 def instrument():
-    with contextlib.closing(Instrument()) as instrument:
+    with contextlib.closing(Instrument("--in", "pattern:160x96")) as instrument:
         yield instrument
 
 
@@ -151,6 +151,18 @@ def test_a_choice_shows_its_own_press(page, instrument):
     assert until(lambda: instrument.value("/system/lost") == "dream")
     on = ".knob[data-address='/system/lost'] .on"
     assert until(lambda: page.words(on) == "dream")
+
+
+def test_the_sources_that_are_visible_are_buttons_and_that_which_plays_is_on(page, instrument):
+    row = ".knob[data-address='/system/source']"
+    begun = "pattern:160x96"
+    assert until(lambda: page.words(f"{row} .on") == begun)
+    assert until(lambda: page(f"return page.$$eval({f'{row} button'!r}, all => all.length)") >= 2)
+    page.click(f"{row} button:nth-child(1)")
+    assert until(lambda: instrument.value("/system/source") == "pattern:")
+    assert until(lambda: page.words(f"{row} .on") == "pattern:")
+    page.click(f"{row} button:nth-child(2)")
+    assert until(lambda: instrument.value("/system/source") == begun)
 
 
 def test_what_another_hand_changes_takes_no_fader_out_of_the_hand(page, instrument):

@@ -171,4 +171,5 @@ def _tags(knob: Knob) -> list[str]:
     if isinstance(declared, Param):
         found += [declared.taper] if declared.taper != "linear" else []
         found += ["choice"] if declared.choices else []
+        found += ["menu"] if declared.only else []
     return found + ([] if knob.active else ["inactive"])

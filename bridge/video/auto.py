@@ -41,7 +41,7 @@ class Receiver:
     """Plays one source, and another when it is asked to; `lookout` sees which there are."""
 
     source = Param(
-        "", preset=False, suggests=lambda receiver: receiver._names(),
+        "", preset=False, suggests=lambda receiver: receiver._names(), only=True,
         doc="which source plays: one that is visible, by its name or its place in the list; the "
         "picture goes on until the new one shows",
     )  # fmt: skip
