@@ -164,6 +164,38 @@ def test_when_a_sender_comes_the_built_in_scene_makes_way(begin):
     assert receiver.status().name == "spout:Arena"
 
 
+def test_who_asked_for_the_built_in_scene_keeps_it(begin):
+    place = Place(spout=[], pattern=["pattern:"])
+    receiver = begin(place, "pattern:")
+    place.seen["spout"] = ["spout:Arena"]
+    place.later()
+    receiver.receive(0.0)
+    assert receiver.source == "pattern:"
+
+
+def test_it_makes_way_once(begin):
+    place = Place(spout=[], pattern=["pattern:"])
+    receiver = begin(place)
+    place.seen["spout"] = ["spout:Arena"]
+    place.later()
+    receiver.receive(0.0)
+    place.seen["spout"] = ["spout:TD"]
+    place.later()
+    receiver.receive(0.0)
+    assert receiver.source == "spout:Arena"
+
+
+def test_it_looks_around_every_other_second_and_not_with_every_frame(begin):
+    asked = []
+    place = Place(spout=["spout:Arena"])
+    receiver = begin(place)
+    receiver._lookout._discover = lambda scheme, _: asked.append(scheme) or []
+    for _ in range(100):
+        place.later(EVERY / 20)
+        receiver.receive(0.0)
+    assert asked == ["spout"] * 5
+
+
 def test_once_it_plays_it_never_jumps_to_another_by_itself(begin):
     place = Place(spout=["spout:Arena"])
     receiver = begin(place)
@@ -372,6 +404,17 @@ def test_the_choice_is_by_name_or_by_place_in_the_list(begin):
         assert receiver.status().name == name
 
 
+@pytest.mark.parametrize("value", [True, False, float("nan"), float("inf")])
+def test_what_is_no_place_in_the_list_is_refused(begin, value):
+    receiver = begin(Place(spout=["spout:A", "spout:B"]))
+    space = AddressSpace()
+    space.add("/system", receiver)
+    space.set("/system/source", [value])
+    space.apply(0.0)
+    assert space.refused == 1
+    assert receiver.source == "spout:A"
+
+
 def test_a_source_is_in_no_preset(begin):
     space = AddressSpace()
     space.add("/system", begin(Place()))
@@ -381,11 +424,11 @@ def test_a_source_is_in_no_preset(begin):
 def test_offline_it_is_the_built_in_scene_and_nothing_comes_or_goes(monkeypatch):
     place = Place(spout=["spout:A"])
     monkeypatch.setattr(video, "open_receiver", place.open)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     receiver = auto.Receiver("", live=False)
     assert receiver.status().name == "pattern:"
     assert receiver.receive(0.0) is not None
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     receiver.close()
 
 
@@ -405,8 +448,9 @@ def test_a_transport_that_cannot_work_here_is_asked_once():
     assert asked == ["spout", "syphon"]
 
 
-def test_one_that_cannot_see_at_present_is_asked_again():
-    answers = [Refusal("not now"), ["camera:0"]]
+@pytest.mark.parametrize("fault", [Refusal, OSError, ValueError, RuntimeError])
+def test_one_that_cannot_see_at_present_is_asked_again(fault):
+    answers = [fault("not now"), ["camera:0"]]
 
     def discover(_scheme, _timeout):
         answer = answers.pop(0)

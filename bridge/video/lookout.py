@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from bridge import Refusal, video
 
+FAULTS = (Refusal, OSError, ValueError, RuntimeError)
 FRAME_THREAD = ("spout", "syphon")  # all that is done with these is done there
 EVERY = 2.0  # seconds between two looks
 PATIENCE = 1.0  # seconds that `close` waits for a look that is under way
@@ -73,5 +74,5 @@ class Lookout:
             self._found[scheme] = self._discover(scheme, timeout)
         except ImportError:  # of another system, or not installed: nor will it be
             self._found.pop(scheme)
-        except Refusal:  # it cannot see at present; `firstlight devices` says why
+        except FAULTS:  # it cannot see at present; `firstlight devices` says why
             self._found[scheme] = []
