@@ -193,7 +193,8 @@ def test_it_looks_around_every_other_second_and_not_with_every_frame(begin):
     for _ in range(100):
         place.later(EVERY / 20)
         receiver.receive(0.0)
-    assert asked == ["spout"] * 5
+    assert set(asked) == {"spout"}
+    assert 4 <= len(asked) <= 5
 
 
 def test_once_it_plays_it_never_jumps_to_another_by_itself(begin):
