@@ -72,7 +72,7 @@ class Param(Declared[T]):
     choices    the names of a choice, in the order of their indices
     suggests   tells, from the owner, what a text may be at present: names for a menu, of which a
                number takes the one at its place; any other text is taken too
-    only       whether what it suggests is all that it can be, so that surfaces let choose, not type
+    only       whether what it suggests is all that it can be, for surfaces that can to let choose
     slew       seconds that a continuous knob takes at least to glide to a new value, and longer if
                the space's own `slew` is; 0 = always at once; None = as long as the space's own
     active     tells, from the owner, whether the knob does anything at present

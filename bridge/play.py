@@ -156,7 +156,11 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
             learner.slots.pictures = pictures
             engine = Engine(learner, receiver, [], space, live=live, pictures=pictures, **heard)
             rate = receiver.status().rate or 30.0
-            takes = Takes(config.record or ".", config.record_as, rate=rate)
+            takes = Takes(
+                config.record or ".",
+                config.record_as,
+                rate=lambda: receiver.status().rate or 30.0,
+            )
             opened.callback(takes.close)
             if live:
                 space.add("/system", receiver)
@@ -231,13 +235,15 @@ def _resumed(
     if state is None:
         log.info("--resume: nothing has been saved in %s yet; it begins blank.", brains)
         return None, size
-    asked = config.size or config.lines
-    if asked and state.size != image.size_name(size):
+    width, height = image.parse_size(state.size)
+    # Of lines alone the width is the source's, which at a start may not be there yet.
+    other = (width, height) != size if config.size else config.lines and height != size[1]
+    if other:
         kept = autosave.set_aside(brains)
         say = "--resume: what was saved is of %s, and %s was asked for; it begins blank, and"
         log.warning(f"{say} the other is %s.", state.size, image.size_name(size), kept)
         return None, size
-    return state, image.parse_size(state.size)
+    return state, (width, height)
 
 
 def _restored(learner: Learner, state: autosave.State, brains: Path, now: float) -> bool:
@@ -289,7 +295,7 @@ def _keep_source(config: Config) -> None:
     """Refuse to record over what is being played."""
     for address in config.sinks:
         scheme, _, rest = address.partition(":")
-        played_scheme, _, played = config.source.partition(":")
+        played_scheme, _, played = config.source.removeprefix("auto:").partition(":")
         if scheme in ("file", "stills") and scheme == played_scheme:
             here, there = Path(rest).expanduser(), Path(played).expanduser()
             if here.exists() and there.exists() and here.samefile(there):
@@ -362,8 +368,8 @@ def _size(config: Config, device: torch.device, receiver: Receiver) -> tuple[int
 
 def _named(address: str, config: Config) -> str:
     """An address to send to, with the name that others are to see where it has none."""
-    scheme, _, rest = address.partition(":")
-    return f"{scheme}:{config.name}" if scheme in (*video.SHARED, "auto") and not rest else address
+    shared = tuple(f"{scheme}:" for scheme in (*video.SHARED, "auto"))
+    return f"{address}{config.name}" if address in shared else address
 
 
 def _set(space: AddressSpace, knobs: dict[str, Any], where: str) -> None:

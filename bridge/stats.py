@@ -20,7 +20,9 @@ class Stats:
     pace = Reading(0.0, unit="1/s", doc="learning steps in the last second")
     frames = Reading(0, doc="frames seen since the start")
     skipped = Reading(0, doc="frames replaced by a newer one before they were seen")
-    dropped = Reading(0, doc="pictures that a recorder had no time for")
+    dropped = Reading(
+        0, doc="pictures that a recorder had no time for, or that a sink did not take"
+    )
     source = Reading("", doc="where frames come from")
     sink = Reading("", doc="where pictures go, by the names that others see")
     route = Reading(

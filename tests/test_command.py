@@ -269,12 +269,14 @@ def test_an_unreadable_movie_is_refused(tmp_path, capsys):
     assert "check that it is a movie" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("by_way_of", ["", "auto:"])
 @pytest.mark.parametrize("kind", ["file", "stills"])
-def test_the_source_is_never_recorded_over(tmp_path, kind, capsys):
+def test_the_source_is_never_recorded_over(tmp_path, kind, by_way_of, capsys):
     place = tmp_path / ("movie.mkv" if kind == "file" else "folder")
     offline("--out", f"{kind}:{place}")
     kept = place.read_bytes() if kind == "file" else digest(place)
-    assert offline("--in", f"{kind}:{place}", "--out", f"{kind}:{place}", "--seed", "9") == 2
+    source = f"{by_way_of}{kind}:{place}"
+    assert offline("--in", source, "--out", f"{kind}:{place}", "--seed", "9") == 2
     assert "source itself" in capsys.readouterr().err
     assert kept == (place.read_bytes() if kind == "file" else digest(place))
 

@@ -8,6 +8,7 @@ from fakes.stage import frame
 from bridge import Refusal, video
 from bridge.space import AddressSpace
 from bridge.video import Sink, Source, auto
+from bridge.video import lookout as lookout_module
 from bridge.video.lookout import EVERY, Lookout
 
 PATIENCE = 10.0  # seconds after which what was waited for has not come
@@ -147,7 +148,7 @@ def test_the_network_is_not_touched_unless_it_is_asked_for(monkeypatch):
     monkeypatch.setattr(video, "discover", lambda scheme, _: asked.append(scheme) or [])
     for rest in ("pattern:", "file:a.mp4", "camera:"):
         receiver = auto.Receiver(rest, live=True)
-        receiver._lookout.first(0.0)
+        assert list(receiver._lookout.first(0.0)) == []
         receiver.close()
     assert "ndi" not in asked
     assert "camera" in asked
@@ -162,6 +163,82 @@ def test_when_a_sender_comes_the_built_in_scene_makes_way(begin):
     place.later()
     receiver.receive(0.0)
     assert receiver.status().name == "spout:Arena"
+
+
+class Dark(Tape):
+    """There, and without a picture; it takes the time that it is given."""
+
+    place: Place
+
+    def receive(self, timeout):
+        self.place.now += timeout
+        return super().receive(timeout) if self.on and self.address in self.place.lit else None
+
+    def status(self):
+        size = (64, 48) if self.address in self.place.lit else None
+        return Source(True, self.address, size, 30.0, error=self.error)
+
+
+def dark(place, *lit):
+    """All senders of this place show nothing, but these."""
+    place.lit, Dark.place = {"pattern:", *lit}, place
+
+    def opened(address, **_how):
+        place.tapes[address] = Dark(address)
+        return place.tapes[address]
+
+    place.open = opened
+    return place
+
+
+def test_a_sender_that_shows_nothing_does_not_keep_the_others_from_playing(begin, caplog):
+    place = dark(Place(spout=["spout:Idle", "spout:Arena"]), "spout:Arena")
+    receiver = begin(place)
+    assert receiver.source == "spout:Arena"
+    assert place.tapes["spout:Idle"].closed.is_set()
+    assert "spout:Idle is there and shows nothing" in caplog.text
+
+
+def test_where_all_show_nothing_the_built_in_scene_plays_on_and_each_is_tried_in_turn(begin):
+    place = dark(Place(spout=["spout:Idle"], pattern=["pattern:"]))
+    receiver = begin(place)
+    assert receiver.source == "pattern:"
+    place.seen["spout"] = ["spout:Idle", "spout:Idler", "spout:Arena"]
+    place.lit.add("spout:Arena")
+    tried = set()
+    while receiver.status().name != "spout:Arena":
+        place.later(0.5)
+        assert receiver.receive(0.0) is not None, "the picture stopped"
+        tried.add(receiver.source)
+        assert place.now < 20.0
+    assert tried == {"pattern:", "spout:Idler", "spout:Arena"}  # Idle has had its turn
+
+
+def test_one_that_was_tried_in_vain_is_tried_again_after_a_while(begin):
+    place = dark(Place(spout=["spout:Arena"], pattern=["pattern:"]))
+    receiver = begin(place)
+    place.lit.add("spout:Arena")
+    until = place.now + auto.IN_VAIN
+    while place.now < until - EVERY:
+        place.later()
+        receiver.receive(0.0)
+        assert receiver.source == "pattern:"
+    place.later(2 * EVERY)
+    receiver.receive(0.0)
+    assert receiver.status().name == "spout:Arena"
+
+
+def test_one_that_cannot_be_opened_is_not_tried_again_with_every_look(begin):
+    place = Place(spout=[], pattern=["pattern:"])
+    receiver = begin(place)
+    place.seen["spout"] = ["spout:A"]
+    place.broken["spout:A"] = Refusal("--in spout:A: its format is not read; set it to 8 bit.")
+    place.later()
+    receiver.receive(0.0)
+    del place.broken["spout:A"]
+    place.later()
+    receiver.receive(0.0)
+    assert receiver.source == "pattern:"
 
 
 def test_who_asked_for_the_built_in_scene_keeps_it(begin):
@@ -246,18 +323,18 @@ def test_who_tells_its_size_with_its_first_frame_is_given_time_for_it_and_that_f
     assert [(p == frame(seed=n).pixels).all() for n, p in enumerate(pixels, 1)] == [True, True]
 
 
-def test_who_shows_nothing_is_not_waited_for_long(begin, monkeypatch):
-    class Dark(Tape):
-        def receive(self, timeout):
-            place.now += timeout
-
-        def status(self):
-            return Source(False, self.address)
-
-    place = Place(spout=["spout:A"])
-    monkeypatch.setattr(place, "open", lambda address, **_: Dark(address))
-    begin(place)
+def test_who_shows_nothing_is_not_waited_for_long(begin):
+    place = dark(Place(spout=["spout:A"]))
+    begin(place, "spout:A")
     assert auto.SHAPE <= place.now < auto.SHAPE + 0.1
+
+
+def test_the_first_frame_is_as_old_as_the_moment_it_is_played(begin):
+    place = dark(Place(spout=["spout:A"]), "spout:A")
+    receiver = begin(place)
+    receiver._shown = frame(time=place.now)  # kept while torch was made ready
+    place.later(3.0)
+    assert receiver.receive(0.0).time == place.now
 
 
 # Another, while it plays
@@ -294,6 +371,38 @@ def test_a_source_that_shows_nothing_takes_nothing_away_and_is_told(begin):
     place.tapes["spout:B"].on = True
     receiver.receive(0.0)
     assert (receiver.status().name, receiver.status().error) == ("spout:B", "")
+
+
+def test_a_choice_that_fails_as_it_shows_leaves_what_plays_alone(begin):
+    place = Place(spout=["spout:A", "spout:B"])
+    receiver = begin(place)
+    opened = place.open
+
+    def failing(address, **how):
+        tape = opened(address, **how)
+
+        def fail(_timeout):
+            raise RuntimeError("the card is gone")
+
+        tape.receive = fail
+        return tape
+
+    receiver._open = failing
+    receiver.source = "spout:B"
+    for _ in range(3):
+        assert receiver.receive(0.0) is not None
+    assert (receiver.source, receiver.status().name) == ("spout:A", "spout:A")
+    assert receiver.status().error == "the card is gone"
+    assert place.tapes["spout:B"].closed.is_set()
+
+
+def test_what_is_wrong_with_the_source_itself_is_told_before_what_was_wrong_with_a_choice(begin):
+    place = Place(spout=["spout:A"])
+    receiver = begin(place)
+    receiver.source = "spout:Nobody"
+    receiver.receive(0.0)
+    place.tapes["spout:A"].error = "--in spout:A: it is not to be seen; start it."
+    assert "it is not to be seen" in receiver.status().error
 
 
 def test_what_takes_its_time_is_opened_and_closed_beside_the_frame_thread(begin):
@@ -466,20 +575,23 @@ def test_one_that_cannot_see_at_present_is_asked_again(fault):
     assert lookout.seen == ("camera:0",)
 
 
-def test_what_takes_its_time_is_looked_for_on_a_thread_of_its_own():
-    asked = threading.Event()
+def test_what_takes_its_time_is_looked_for_on_a_thread_of_its_own_and_cameras_once(monkeypatch):
+    again = threading.Event()
     by = []
 
     def discover(scheme, _timeout):
         by.append((scheme, threading.current_thread() is threading.main_thread()))
-        asked.set()
+        if by.count(("ndi", False)) == 3:
+            again.set()
         return [f"{scheme}:"]
 
-    lookout = Lookout(("spout", "ndi"), discover)
+    monkeypatch.setattr(lookout_module, "EVERY", 0.001)
+    lookout = Lookout(("spout", "ndi", "camera"), discover)
     lookout.watch()
-    assert asked.wait(PATIENCE)
+    assert again.wait(PATIENCE)
     lookout.close()
-    assert by == [("ndi", False)]
+    assert by[:3] == [("ndi", False), ("camera", False), ("ndi", False)]
+    assert by.count(("camera", False)) == 1
 
 
 # Out

@@ -44,7 +44,7 @@ class Film:
 
 @pytest.fixture
 def deck(tmp_path):
-    deck = Takes(str(tmp_path / "films"), "mkv", rate=30.0, now=lambda: NOON)
+    deck = Takes(str(tmp_path / "films"), "mkv", rate=lambda: 30.0, now=lambda: NOON)
     yield deck
     deck.close()
 
@@ -109,10 +109,23 @@ def test_lossless_it_holds_the_very_pictures_that_left(deck, tmp_path):
 
 
 def test_an_mp4_plays(tmp_path):
-    deck = Takes(str(tmp_path), "mp4", rate=30.0, now=lambda: NOON)
+    deck = Takes(str(tmp_path), "mp4", rate=lambda: 30.0, now=lambda: NOON)
     record(deck)
     deck.close()
     assert len(pictures(tmp_path / "first-light-20261124-120005.mp4")) >= 3
+
+
+def test_a_take_has_the_rate_that_pictures_have_when_it_begins(tmp_path):
+    rates = [60.0, 25.0]
+    deck = Takes(str(tmp_path), "mp4", rate=lambda: rates.pop(0), now=lambda: NOON)
+    record(deck)
+    record(deck)
+    deck.close()
+    told = []
+    for film in sorted(tmp_path.glob("*.mp4"), key=lambda path: len(path.name)):
+        with av.open(str(film)) as container:
+            told.append(round(float(container.streams.video[0].guessed_rate)))
+    assert sorted(told) == [25, 60]
 
 
 def test_a_second_take_in_the_same_second_has_another_name(deck, tmp_path):
@@ -241,7 +254,7 @@ def test_a_take_does_not_share_the_frame_threads_core(deck, monkeypatch):
 
 def test_a_folder_that_cannot_be_is_told_and_the_button_goes_off(tmp_path):
     (tmp_path / "films").write_text("no folder")
-    deck = Takes(str(tmp_path / "films"), "mkv", rate=30.0, now=lambda: NOON)
+    deck = Takes(str(tmp_path / "films"), "mkv", rate=lambda: 30.0, now=lambda: NOON)
     deck.button.record = True
     play(deck, lambda: not deck.button.record)
     error = deck.status().error
@@ -296,7 +309,7 @@ def test_what_takes_dropped_adds_up(deck, films):
 def test_a_controller_sees_the_button_go_off_and_reads_why(tmp_path):
     (tmp_path / "films").write_text("no folder")
     space = AddressSpace()
-    deck = Takes(str(tmp_path / "films"), "mkv", rate=30.0)
+    deck = Takes(str(tmp_path / "films"), "mkv", rate=lambda: 30.0)
     space.add("/system", deck.button)
     reel = Reel([frame()] * 3000)
     engine = Engine(Learner("through", (64, 48), seed=1), reel, [Wall(), deck], space)

@@ -39,6 +39,11 @@ def _blue_first(device: torch.device) -> Tensor:
     return torch.tensor((2, 1, 0, 3), device=device)
 
 
+@functools.cache
+def _matrix(device: torch.device) -> Tensor:
+    return torch.tensor(COLOUR, device=device).T.contiguous()
+
+
 def _from_uyvy(pairs: Tensor) -> Tensor:
     """(H, W, 2) uint8, Cb Y Cr Y for two neighbours → (H, W, 4), blue first, alpha 255.
 
@@ -48,8 +53,7 @@ def _from_uyvy(pairs: Tensor) -> Tensor:
     quads = pairs.reshape(height, width // 2, 4).float()
     luma = quads[..., 1::2].sub_(16).mul_(LUMA)  # (H, W/2, 2)
     colour = quads[..., 0::2] - 128  # Cb, Cr
-    matrix = colour.new_tensor(COLOUR)
-    pixels = luma[..., None] + (colour @ matrix.T)[..., None, :]  # (H, W/2, 2, 3)
+    pixels = luma[..., None] + (colour @ _matrix(pairs.device))[..., None, :]  # (H, W/2, 2, 3)
     levels = pixels.round_().clamp_(0, 255).to(torch.uint8).reshape(height, width, 3)
     return pad(levels, (0, 1), value=255)
 

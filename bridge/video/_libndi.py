@@ -30,7 +30,7 @@ INSTALLED = {
 }.get(sys.platform, ("libndi.so.6", "libndi.so.5", "libndi.so"))
 RUNTIMES = ("NDI_RUNTIME_DIR_V6", "NDI_RUNTIME_DIR_V5")
 
-NOTHING, VIDEO = 0, 1  # of what a capture may answer; all else is news that is not ours
+NOTHING, VIDEO, ERROR = 0, 1, 4  # what a capture may answer; all else is news, not ours
 BGRX, UYVY = 0, 1  # what is asked for: blue first, or as on the wire; both BGRA where alpha is
 HIGHEST = 100  # bandwidth: the picture, not its thumbnail
 PROGRESSIVE = 1

@@ -27,8 +27,9 @@ log = logging.getLogger("bridge.video")
 FIRST = 1.5  # seconds given to NDI's sources to answer at the start
 SHAPE = 1.5  # seconds given to a sender to show its shape, which is to be the network's
 SHOWS = 5.0  # seconds after which a source that was chosen and shows nothing is told of
+IN_VAIN = 30.0  # seconds in which a sender that was tried by itself is not tried again
 NOWHERE_BETTER = "pattern:"
-FAULTS = (Refusal, ImportError, OSError, ValueError, RuntimeError)
+FAULTS = (Refusal, ImportError, OSError, ValueError, RuntimeError, AttributeError, TypeError)
 OURS = {"win32": "spout", "darwin": "syphon"}.get(sys.platform, "none")
 
 
@@ -65,20 +66,23 @@ class Receiver:
         self._beside: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         if live:
             threading.Thread(target=self._start, name="auto", daemon=True).start()
+            self._lookout.look()  # now: a first look loads what it looks with
+        self._vain: dict[str, float] = {}  # senders that came to nothing, and when
+        self._offered = ""  # what it chose by itself
+        self._shown: Frame | None = None
         self._playing = self._begun()
         self._hopes = live and not rest and self.source == NOWHERE_BETTER
         self._plays = self.source  # what the receiver that plays was opened by
         self._next: _Opening | None = None
         self._error = ""
         self._looked = clock()
-        self._shown = self._first_shown() if live else None
         if live:
             self._lookout.watch()
 
     def receive(self, timeout: float) -> Frame | None:
         if self._shown is not None:
             shown, self._shown = self._shown, None
-            return shown
+            return replace(shown, time=self._clock())  # it has waited for torch and all the rest
         if not self._alone:
             self._look()
             self._follow()
@@ -87,7 +91,7 @@ class Receiver:
 
     def status(self) -> Source:
         source = self._playing.status()
-        return replace(source, error=self._error or source.error)
+        return replace(source, error=source.error or self._error)
 
     def close(self) -> None:
         self._lookout.close()
@@ -99,30 +103,34 @@ class Receiver:
     # The first
 
     def _begun(self) -> video.Receiver:
-        """What plays first; for `auto:` the first that is there and can be opened."""
+        """What plays first; for `auto:` the first that is there, can be opened, and shows."""
         if self._first:
             self.source = self._first
-            return self._open(self._first)
+            receiver = self._open(self._first)
+            self._shows(receiver)
+            return receiver
         for address in self._lookout.first(FIRST):
             try:
                 receiver = self._open(address)
+                if self._shows(receiver):
+                    self.source = address
+                    return receiver
+                receiver.close()
+                why = f"{address} is there and shows nothing"
             except FAULTS as problem:
-                log.warning("%s; it goes on without it.", str(problem).rstrip("."))
-            else:
-                self.source = address
-                return receiver
+                why = str(problem).rstrip(".")
+            log.warning("%s; it goes on without it.", why)
+            self._vain[address] = self._clock()
         self.source = NOWHERE_BETTER
         return self._open(NOWHERE_BETTER)
 
-    def _first_shown(self) -> Frame | None:
-        """The first frame of a sender, which alone tells its size. It is kept: who shows a still
-        may send no other."""
+    def _shows(self, receiver: video.Receiver) -> bool:
+        """Whether a sender tells its size, most of them with their first frame. That is kept: who
+        shows a still may send no other."""
         until = self._clock() + SHAPE
-        while self._playing.status().size is None and self._clock() < until:
-            frame = self._playing.receive(0.05)
-            if frame is not None:
-                return frame
-        return None
+        while not self._alone and receiver.status().size is None and self._clock() < until:
+            self._shown = receiver.receive(0.05)
+        return receiver.status().size is not None
 
     # The next
 
@@ -136,10 +144,12 @@ class Receiver:
             return
         self._looked = now
         self._lookout.look()
-        shared = tuple(f"{scheme}:" for scheme in video.SHARED)
-        come = [address for address in self._lookout.seen if address.startswith(shared)]
-        if self._hopes and come and self._next is None:  # the show has begun after us
-            self.source = come[0]
+        if self._hopes and self._next is None:  # the show may have begun after us
+            self._offered = next((a for a in self._lookout.shared if self._may_try(a, now)), "")
+            self.source = self._offered or self.source
+
+    def _may_try(self, address: str, now: float) -> bool:
+        return now - self._vain.get(address, -IN_VAIN) >= IN_VAIN
 
     def _follow(self) -> None:
         """Set off to what a hand has chosen, since the last frame."""
@@ -165,21 +175,37 @@ class Receiver:
         coming = self._next
         if coming is None:
             return None
+        receiver, frame = coming.receiver, None
+        try:
+            frame = receiver.receive(0.0) if receiver else None
+        except FAULTS as problem:  # what plays must not suffer for what does not yet
+            coming.problem = str(problem) or type(problem).__name__
         if coming.problem:
-            self._error, self._next, self.source = coming.problem, None, self._plays
-            return None
-        receiver = coming.receiver
-        frame = receiver.receive(0.0) if receiver else None
-        if receiver is None or frame is None:
-            if self._clock() - coming.since > SHOWS and not self._error:
-                told = receiver.status().error if receiver else ""
-                silent = f"/system/source {coming.address}: it shows nothing yet; {self._plays} "
-                self._error = told or f"{silent}goes on until it does."
-            return None
-        self._do(self._plays, self._playing.close)
-        self._playing, self._plays, self._next, self._error = receiver, coming.address, None, ""
-        self._hopes = False
+            self._give_up(coming, coming.problem)
+        elif receiver is None or frame is None:
+            self._miss(coming)
+        else:
+            self._do(self._plays, self._playing.close)
+            self._playing, self._plays, self._next, self._error = receiver, coming.address, None, ""
+            self._hopes = False
         return frame
+
+    def _miss(self, coming: "_Opening") -> None:
+        """It shows nothing: tell, or where no hand has chosen it, go on without it."""
+        if self._clock() - coming.since <= SHOWS or self._error:
+            return
+        told = coming.receiver.status().error if coming.receiver else ""
+        silent = f"/system/source {coming.address}: it shows nothing yet; {self._plays} goes on"
+        if coming.address == self._offered:
+            self._give_up(coming, told or f"{silent}.")
+        else:
+            self._error = told or f"{silent} until it does."
+
+    def _give_up(self, coming: "_Opening", why: str) -> None:
+        self._part(coming)
+        self._vain[coming.address] = self._clock()
+        self._error, self._next, self.source = why, None, self._plays
+        self._offered = ""
 
     def _part(self, coming: "_Opening") -> None:
         self._do(coming.address, coming.drop)

@@ -5,7 +5,7 @@ may take their time are asked on a thread of their own. What cannot work here is
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bridge import Refusal, video
 
@@ -13,7 +13,6 @@ FAULTS = (Refusal, OSError, ValueError, RuntimeError)
 FRAME_THREAD = ("spout", "syphon")  # all that is done with these is done there
 EVERY = 2.0  # seconds between two looks
 PATIENCE = 1.0  # seconds that `close` waits for a look that is under way
-RARELY = 5  # looks at the others for one at the cameras, whose drivers it may disturb
 
 
 class Lookout:
@@ -34,12 +33,17 @@ class Lookout:
         """The addresses that were seen last, in the order of their transports."""
         return tuple(address for found in list(self._found.values()) for address in found)
 
-    def first(self, timeout: float) -> tuple[str, ...]:
-        """Look at all that is shared between programs, and answer what is seen."""
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Those of them that other programs send."""
+        kinds = tuple(f"{scheme}:" for scheme in video.SHARED)
+        return tuple(address for address in self.seen if address.startswith(kinds))
+
+    def first(self, timeout: float) -> Iterator[str]:
+        """What other programs send, kind by kind: a kind is only looked for when it is its turn."""
         for scheme in video.SHARED:
             self._ask(scheme, timeout)
-        shared = tuple(f"{scheme}:" for scheme in video.SHARED)
-        return tuple(address for address in self.seen if address.startswith(shared))
+            yield from self._found.get(scheme, ())
 
     def look(self) -> None:
         """On the frame thread: at what belongs there."""
@@ -59,13 +63,11 @@ class Lookout:
             thread.join(PATIENCE)
 
     def _watch(self) -> None:
-        looks = 0
-        while not self._closing.is_set():
-            for scheme in [s for s in self._found if s not in FRAME_THREAD]:
-                if scheme != "camera" or looks % RARELY == 0:
-                    self._ask(scheme, 0.0)
-            looks += 1
-            self._closing.wait(EVERY)
+        # Cameras once: to list them disturbs their drivers, and holds the interpreter up.
+        for scheme in [s for s in list(self._found) if s not in FRAME_THREAD]:
+            self._ask(scheme, 0.0)
+        while not self._closing.wait(EVERY):
+            self._ask("ndi", 0.0)
 
     def _ask(self, scheme: str, timeout: float) -> None:
         if scheme not in self._found:
@@ -73,6 +75,6 @@ class Lookout:
         try:
             self._found[scheme] = self._discover(scheme, timeout)
         except ImportError:  # of another system, or not installed: nor will it be
-            self._found.pop(scheme)
+            self._found.pop(scheme, None)
         except FAULTS:  # it cannot see at present; `firstlight devices` says why
             self._found[scheme] = []

@@ -160,7 +160,8 @@ class Receiver:
                 _let_go(self._color, self._handle)
             else:
                 _PARTING.put((self._color, self._handle))
-                _parting()
+                with _STARTS:
+                    _parting()
             self._handle = None
 
     def _captured(self, video: _libndi.Video, timeout: float) -> bool:
@@ -174,6 +175,9 @@ class Receiver:
             if kind == _libndi.VIDEO:
                 return True
             if left <= 0 or kind == _libndi.NOTHING:
+                return False
+            if kind == _libndi.ERROR:  # the connection broke, and is made again: not in no time
+                self._sleep(left)
                 return False
 
     def _frame(self, moment: float, skipped: int) -> Frame | None:
@@ -209,24 +213,27 @@ class Receiver:
         now = self._clock()
         line = self._handle
         self._connected = line is not None and self._library.recv_get_no_connections(line) > 0
-        if self._connected or now - self._looked < LOOK:
+        if now - self._looked < LOOK:
             return
         self._looked = now
         if not self._address:
             self._find()
-        if now - self._alive > MISSED:
+        if now - self._alive <= MISSED:
+            return
+        if self._connected:
+            self._error = (
+                f"{self._spelt}: it is there and shows no picture; start it in its program."
+            )
+        else:
             self._error = f"{self._spelt}: it is not to be seen; start it, {self._instead()}"
 
     def _find(self) -> None:
-        """Connect to what is meant, once it is seen. A full name the library finds by itself."""
-        seen = _finder().look(0.0)
-        if self._name in seen or FULL.fullmatch(self._asked):
-            return
-        found = meant(self._asked, seen)
-        if found and found != self._name:
-            self._disconnect()
-            self._name = found
-            self._connect()
+        """Connect to what is meant, once it is seen, and stay with it: what goes is waited for,
+        and the library finds a full name by itself."""
+        if not self._name:
+            self._name = meant(self._asked, _finder().look(0.0))
+            if self._name:
+                self._connect()
 
     def _instead(self) -> str:
         seen = [] if self._address else _finder().look(0.0)
@@ -365,6 +372,7 @@ def _address(rest: str) -> str | None:
 # while a sender comes or goes ended the process now and then (libndi 6.3.2: std::system_error, in
 # two runs of six with 300 each).
 _FREE: dict[int, list[Any]] = {_libndi.BGRX: [], _libndi.UYVY: []}
+_STARTS = threading.Lock()
 _PARTING: "queue.SimpleQueue[tuple[int, Any] | None]" = queue.SimpleQueue()
 
 

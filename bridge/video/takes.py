@@ -36,7 +36,8 @@ class Button:
 
 
 class Takes:
-    """A Sender that writes `first-light-DATE-TIME.mp4` (or .mkv) while its button is on.
+    """A Sender that writes `first-light-DATE-TIME.mp4` (or .mkv) while its button is on, at the
+    `rate` that pictures have when it begins.
 
     Pictures of another size begin another film. Its reading belongs under `/stats`, and its
     `button` under `/system`.
@@ -49,7 +50,7 @@ class Takes:
         folder: str,
         kind: str,
         *,
-        rate: float,
+        rate: Callable[[], float],
         now: Callable[[], time.struct_time] = time.localtime,
     ) -> None:
         self.button = Button()
@@ -103,7 +104,7 @@ class Takes:
         self._error = ""
         stamp = time.strftime("%Y%m%d-%H%M%S", self._now())
         path = os.path.join(self._folder, f"first-light-{stamp}.{self._kind}")
-        self._current = _Take(path, size, self._rate)
+        self._current = _Take(path, size, self._rate())
         self._begun.put(self._current)
 
     def _end(self, take: "_Take") -> None:
