@@ -53,7 +53,8 @@ def test_there_a_skip_is_a_failure(tmp_path, words, code):
     command = [sys.executable, "-m", "pytest", "-p", "conftest", *words, tmp_path]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False,
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTEST_ADDOPTS": ""},
     )  # fmt: skip
     assert (done.returncode, "it is gone" in done.stdout) == (code, bool(code))
 

@@ -269,8 +269,7 @@ def test_an_unreadable_movie_is_refused(tmp_path, capsys):
     assert "check that it is a movie" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("by_way_of", ["", "auto:"])
-@pytest.mark.parametrize("kind", ["file", "stills"])
+@pytest.mark.parametrize(("by_way_of", "kind"), [("", "file"), ("", "stills"), ("auto:", "file")])
 def test_the_source_is_never_recorded_over(tmp_path, kind, by_way_of, capsys):
     place = tmp_path / ("movie.mkv" if kind == "file" else "folder")
     offline("--out", f"{kind}:{place}")
