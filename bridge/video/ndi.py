@@ -8,21 +8,12 @@ buffers in turn, one of which NDI compresses while the other is filled.
 NDI(R) is a registered trademark of Vizrt NDI AB; its library is theirs (https://ndi.video).
 """
 
-import atexit
-import collections
-import contextlib
 import ctypes
-import functools
 import importlib
 import logging
 import math
-import queue
-import re
-import statistics
-import threading
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -31,7 +22,18 @@ from numpy.typing import NDArray
 from bridge import Refusal
 from bridge.frame import Frame, Layout
 from bridge.video import NAME, Sink, Source, _libndi
-from bridge.video._libndi import Library, fourcc
+from bridge.video._libndi import fourcc
+from bridge.video._ndi import (
+    FULL,
+    OURS,
+    Pace,
+    address,
+    finder,
+    let_go,
+    let_go_of_a_name,
+    line,
+    meant,
+)
 
 log = logging.getLogger("bridge.video")
 
@@ -43,23 +45,9 @@ FORMATS: dict[str, tuple[Layout, int]] = {  # what comes: our name for it, and b
 }  # fmt: skip
 WIRE = {fourcc(letters): letters for letters in FORMATS}
 SENT = {"bgra": fourcc("BGRX"), "rgba": fourcc("RGBX")}  # no alpha: it is always 255
-ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[\w.\-]+):(\d{1,5})")
-FULL = re.compile(r".+ \(.+\)")  # MACHINE (name), as NDI spells a source
 LOOK = 1.0  # seconds between two looks for a source that is not there
 MISSED = 3.0  # seconds after which it is said that there is none
-QUIET = 0.3  # seconds without news after which a first look around has seen all there is
-RATES = tuple(  # what is declared; the rate also steers how finely NDI compresses
-    Fraction(n, d)
-    for n, d in (
-        (10, 1), (12, 1), (15, 1), (20, 1), (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1),
-        (48, 1), (50, 1), (60000, 1001), (60, 1), (75, 1), (90, 1), (120, 1),
-    )
-)  # fmt: skip
 MOST_NAMES = 9  # names that are tried where the first is taken
-MEASURED = 60  # pictures that the true rate is measured over
-OTHER = 0.08  # by which part it must differ from what is declared to be declared anew
-
-OURS: set[str] = set()  # what this process sends, by its full names
 
 
 def discover(timeout: float) -> list[str]:
@@ -68,7 +56,7 @@ def discover(timeout: float) -> list[str]:
     The first look of a process takes as long as sources need to answer, the others no time.
     Raises ImportError where there is no library, Refusal where it does not run.
     """
-    return [f"ndi:{name}" for name in _finder().look(timeout)]
+    return [f"ndi:{name}" for name in finder().look(timeout)]
 
 
 class Receiver:
@@ -92,7 +80,7 @@ class Receiver:
                 "it first (--net through --out file:take.mkv), then play that file."
             )
         self._library = _libndi.load()
-        self._address = _address(rest)
+        self._address = address(rest)
         self._name = rest if FULL.fullmatch(rest) else ""  # else it is looked for
         on_host = device == "cpu"
         self._route = "by the host: NDI comes over the network" + ("" if on_host else ", as UYVY")
@@ -148,7 +136,7 @@ class Receiver:
         if not (self._address or self._name):
             self._find()
             return
-        self._handle = _line(self._color)
+        self._handle = line(self._color)
         address = self._address.encode() if self._address else None
         source = _libndi.Source(None if address else self._name.encode(), address)
         self._library.recv_connect(self._handle, ctypes.byref(source))
@@ -157,11 +145,9 @@ class Receiver:
         if self._handle is not None:
             self._give_back()
             if self._address:
-                _let_go(self._color, self._handle)
+                let_go(self._color, self._handle)
             else:
-                _PARTING.put((self._color, self._handle))
-                with _STARTS:
-                    _parting()
+                let_go_of_a_name(self._color, self._handle)
             self._handle = None
 
     def _captured(self, video: _libndi.Video, timeout: float) -> bool:
@@ -231,12 +217,12 @@ class Receiver:
         """Connect to what is meant, once it is seen, and stay with it: what goes is waited for,
         and the library finds a full name by itself."""
         if not self._name:
-            self._name = meant(self._asked, _finder().look(0.0))
+            self._name = meant(self._asked, finder().look(0.0))
             if self._name:
                 self._connect()
 
     def _instead(self) -> str:
-        seen = [] if self._address else _finder().look(0.0)
+        seen = [] if self._address else finder().look(0.0)
         return f"or choose {' or '.join(f'ndi:{n}' for n in seen)}." if seen else "it is picked up."
 
 
@@ -318,99 +304,6 @@ class Sender:
         return buffer
 
 
-class Pace:
-    """The rate to declare: what was said at first, until the pictures say otherwise."""
-
-    def __init__(self, rate: float) -> None:
-        self._declared = _standard(rate)
-        self._gaps: collections.deque[float] = collections.deque(maxlen=MEASURED)
-        self._last: float | None = None
-
-    def __call__(self, now: float) -> Fraction:
-        if self._last is not None:
-            self._gaps.append(now - self._last)
-        self._last = now
-        if len(self._gaps) == MEASURED:
-            true = 1 / max(statistics.fmean(self._gaps), 1e-3)
-            self._gaps.clear()
-            if abs(true / self._declared - 1) > OTHER:
-                self._declared = _standard(true)
-        return self._declared
-
-
-def _standard(rate: float) -> Fraction:
-    nearest = min(RATES, key=lambda known: abs(float(known) - rate))
-    within = abs(float(nearest) / rate - 1) <= OTHER / 2
-    return nearest if within else Fraction(rate).limit_denominator(1001)
-
-
-def meant(asked: str, seen: list[str]) -> str:
-    """Which of the names seen is meant: the whole, the name in its brackets, or a part of it;
-    nothing asked is the first. Nothing where none is, or two parts fit."""
-    if not asked:
-        return seen[0] if seen else ""
-    wish = asked.casefold()
-    for fits in (lambda n: n == wish, lambda n: n.endswith(f"({wish})"), lambda n: wish in n):
-        found = [name for name in seen if fits(name.casefold())]
-        if found:
-            return found[0] if len(found) == 1 else ""
-    return ""
-
-
-def _address(rest: str) -> str | None:
-    """ "@10.0.0.5:5961" → "10.0.0.5:5961"; None for a name. Raises Refusal."""
-    if not rest.startswith("@"):
-        return None
-    match = ADDRESS.fullmatch(rest[1:])
-    if match is None or not 0 < int(match[2]) < 65536:
-        hint = "write the machine and the port, such as ndi:@10.0.0.5:5961 (its first sender)."
-        raise Refusal(f"--in ndi:{rest}: {hint}")
-    return rest[1:]
-
-
-# The library's ends of connections are kept and used again. To destroy one that has just been made
-# while a sender comes or goes ended the process now and then (libndi 6.3.2: std::system_error, in
-# two runs of six with 300 each).
-_FREE: dict[int, list[Any]] = {_libndi.BGRX: [], _libndi.UYVY: []}
-_STARTS = threading.Lock()
-_PARTING: "queue.SimpleQueue[tuple[int, Any] | None]" = queue.SimpleQueue()
-
-
-def _line(color: int) -> Any:
-    """An end that is connected to nothing. Raises Refusal."""
-    with contextlib.suppress(IndexError):
-        return _FREE[color].pop()
-    nobody = _libndi.Source(None, None)
-    wish = _libndi.RecvCreate(nobody, color, _libndi.HIGHEST, False, NAME.encode())
-    line = _libndi.load().recv_create_v3(ctypes.byref(wish))
-    if not line:
-        raise Refusal("--in ndi: NDI opens no more connections; restart First Light.")
-    return line
-
-
-def _let_go(color: int, line: Any) -> None:
-    _libndi.load().recv_connect(line, None)
-    _FREE[color].append(line)
-
-
-@functools.cache
-def _parting() -> threading.Thread:
-    """Lets go of names, which takes the library a second each, for which no frame may wait."""
-
-    def part() -> None:
-        while (gone := _PARTING.get()) is not None:
-            _let_go(*gone)
-
-    def end() -> None:  # a call under way when the library ends would end the process with a crash
-        _PARTING.put(None)
-        thread.join()
-
-    thread = threading.Thread(target=part, name="ndi", daemon=True)
-    thread.start()
-    atexit.register(end)
-    return thread
-
-
 def _plain(shape: tuple[int, ...]) -> Pixels:
     return np.empty(shape, np.uint8)
 
@@ -420,32 +313,3 @@ def _pinned(shape: tuple[int, ...]) -> Pixels:
     torch = importlib.import_module("torch")
     pixels: Pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
     return pixels
-
-
-class _Finder:
-    """Looks around as long as the process lives: a first look takes seconds to hear of all."""
-
-    def __init__(self, library: Library, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._library, self._clock = library, clock
-        self._handle = library.find_create_v2(ctypes.byref(_libndi.FindCreate(True, None, None)))
-        self._settled = False
-        atexit.register(library.find_destroy, self._handle)
-
-    def look(self, timeout: float) -> list[str]:
-        """The names that are seen, but our own."""
-        until = self._clock() + timeout
-        while not self._settled and (left := until - self._clock()) > 0:
-            wait = min(left, QUIET) if self._names() else left
-            if not self._library.find_wait_for_sources(self._handle, math.ceil(wait * 1e3)):
-                self._settled = True
-        return [name for name in self._names() if name not in OURS]
-
-    def _names(self) -> list[str]:
-        count = ctypes.c_uint32()
-        found = self._library.find_get_current_sources(self._handle, ctypes.byref(count))
-        return [found[i].name.decode(errors="replace") for i in range(count.value)]
-
-
-@functools.cache
-def _finder() -> _Finder:
-    return _Finder(_libndi.load())
