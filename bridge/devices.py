@@ -13,7 +13,6 @@ import importlib.metadata
 import io
 import os
 import platform
-import shlex
 import subprocess
 import sys
 import textwrap
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 
 from bridge import Refusal, __version__, video
 from bridge.config import Config
+from bridge.install import pip
 
 FAULTS = (ImportError, OSError, ValueError, RuntimeError, AttributeError, Refusal)
 PACKAGES = (
@@ -114,7 +114,7 @@ def _versions() -> Iterator[Row]:
         try:
             yield Row("ok", package, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Row("no", package, "not installed", _pip(f"install {package}"))
+            yield Row("no", package, "not installed", pip(f"install {package}"))
     for package, use in OPTIONAL.items():
         try:
             yield Row("ok", package, importlib.metadata.version(package))
@@ -149,7 +149,7 @@ def _sinks() -> Iterator[Row]:
             av.codec.Codec(encoder, "w")
             yield Row("ok", sink, f"{makes} ({encoder})")
         except ValueError:
-            mend = _pip('install --force-reinstall --only-binary av "av>=17"')
+            mend = pip('install --force-reinstall --only-binary av "av>=17"')
             yield Row("no", sink, f"this av has no {encoder}; its own wheels have it", mend)
 
 
@@ -323,7 +323,7 @@ def _loaded(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except (ImportError, OSError) as problem:  # OSError: a DLL that is not there
-        mend = _pip(f'install --force-reinstall "{NEEDED.get(package, package)}"')
+        mend = pip(f'install --force-reinstall "{NEEDED.get(package, package)}"')
         first = "; install Microsoft's Visual C++ Redistributable, and if that is not it"
         why = f"({problem}){first if sys.platform == 'win32' else ''}"
         raise Refusal(f"{package} cannot be loaded {why}; run: {mend}") from problem
@@ -372,7 +372,7 @@ def _cuda(torch: Any, cards: list[str]) -> Iterator[Row]:
             memory = f"{card.total_memory / 2**30:.0f} GiB"
             yield Row("ok", f"cuda:{number}", f"{card.name}, {memory}")
     elif cards and not torch.version.cuda:
-        mend = _pip(f'install --force-reinstall "{NEEDED["torch"]}" --index-url ADDRESS')
+        mend = pip(f'install --force-reinstall "{NEEDED["torch"]}" --index-url ADDRESS')
         text = (
             "there is an NVIDIA card, but this torch computes on the processor only; install the "
             'one for the card, with the CUDA address that pytorch.org shows under "Get Started"'
@@ -401,16 +401,6 @@ def _processor() -> str:
         ask = ("sysctl", "-n", "machdep.cpu.brand_string")
         return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
     return platform.processor() or platform.machine()
-
-
-def _pip(words: str) -> str:
-    """A pip command for the very Python that runs this: there is often another one."""
-    if sys.platform != "win32":
-        return f"{shlex.quote(sys.executable)} -m pip {words}"
-    python = (
-        f'& "{sys.executable}"' if " " in sys.executable else sys.executable
-    )  # PowerShell's way
-    return f"{python} -m pip {words}"
 
 
 def _at_home(path: str) -> str:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tomllib
@@ -58,16 +59,10 @@ def camera(name=CAM, width=64, height=48, rate=60):
 @contextlib.contextmanager
 def searching():
     """libndi looks for names only among the machines it is told, where there is no mDNS."""
-    folder = f"/tmp/first-light-ndi-{os.getpid()}"
-    os.makedirs(folder)
-    with open(f"{folder}/ndi-config.v1.json", "w") as file:
-        file.write('{"ndi":{"networks":{"ips":"127.0.0.1"}}}')
-    os.environ["NDI_CONFIG_DIR"] = folder
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "ndi-config.v1.json").write_text('{"ndi":{"networks":{"ips":"127.0.0.1"}}}')
+        os.environ["NDI_CONFIG_DIR"] = folder
         yield
-    finally:
-        os.remove(f"{folder}/ndi-config.v1.json")
-        os.rmdir(folder)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,8 @@ from bridge.video._texture import (
     GL_TEXTURE_2D,
     GL_UNSIGNED_BYTE,
     GL_VENDOR,
+    Calls,
+    declared,
 )
 
 DEVICE, SURFACELESS = 0x313F, 0x31DD  # EGL_PLATFORM_DEVICE_EXT, EGL_PLATFORM_SURFACELESS_MESA
@@ -29,7 +31,7 @@ MOST = 16  # cards
 
 _int, _uint, _any = ctypes.c_int, ctypes.c_uint, ctypes.c_void_p
 _ints, _anys = ctypes.POINTER(_int), ctypes.POINTER(_any)
-CALLS: dict[str, tuple[Any, list[Any]]] = {  # what each answers, and what it takes
+CALLS: Calls = {  # what each answers, and what it takes
     "eglGetProcAddress": (_any, [ctypes.c_char_p]),
     "eglInitialize": (_uint, [_any, _ints, _ints]),
     "eglBindAPI": (_uint, [_uint]),
@@ -38,7 +40,7 @@ CALLS: dict[str, tuple[Any, list[Any]]] = {  # what each answers, and what it ta
     "eglDestroyContext": (_uint, [_any, _any]),
     "eglMakeCurrent": (_uint, [_any, _any, _any, _any]),
 }
-EXTENSIONS: dict[str, tuple[Any, list[Any]]] = {
+EXTENSIONS: Calls = {
     "eglQueryDevicesEXT": (_uint, [_int, _anys, _ints]),
     "eglGetPlatformDisplayEXT": (_any, [_uint, _any, _ints]),
 }
@@ -110,11 +112,7 @@ class _Egl:
             raise Refusal(
                 f"EGL is not here ({problem}); it is Linux's, and there it is in libegl1."
             ) from problem
-        self.call: dict[str, Any] = {}
-        for name, (answers, takes) in CALLS.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = answers, takes
-            self.call[name] = function
+        self.call = declared(library, CALLS)
         for name, (answers, takes) in EXTENSIONS.items():
             address = self.call["eglGetProcAddress"](name.encode())
             if address:

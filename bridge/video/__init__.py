@@ -10,7 +10,7 @@ and where it works; an address that cannot be opened raises `Refusal`; a sender 
 import difflib
 import importlib
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from bridge import Refusal
 from bridge.frame import Frame
@@ -113,6 +113,14 @@ def discover(scheme: str, timeout: float) -> list[str]:
     """
     found: list[str] = importlib.import_module(f"bridge.video.{scheme}").discover(timeout)
     return found
+
+
+def refuse_offline(option: str, source: str) -> NoReturn:
+    """What lives cannot be asked again. Raises Refusal with what to do instead."""
+    raise Refusal(
+        f"{option}: --offline cannot ask a {source} for the same frames again; record it first "
+        "(--net through --out file:take.mkv), then play that file."
+    )
 
 
 def _transport(address: str, schemes: tuple[str, ...], option: str) -> tuple[Any, str]:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from bridge import Refusal
+from bridge.install import pip
 
-PYTHON = f'& "{sys.executable}"' if " " in sys.executable else sys.executable
 MISSING = (
     "ndi: needs NDI's library, which comes with cyndilib (Windows, macOS, Linux); run: "
-    f'{PYTHON} -m pip install "cyndilib>=0.1.2"'
+    + pip('install "cyndilib>=0.1.2"')
 )
 # What the library is called where an NDI runtime has been installed, and where that says it is.
 INSTALLED = {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bridge import Refusal
 from bridge.frame import Layout
+from bridge.install import pip
 
 try:
     import SpoutGL as SpoutGL  # the side modules take it from here, with these sentences
@@ -21,10 +22,8 @@ except ImportError as problem:
             "spout: works on Windows, with SpoutGL; elsewhere use ndi:, or syphon: on macOS."
         ) from problem
     if isinstance(problem, ModuleNotFoundError):
-        python = f'& "{sys.executable}"' if " " in sys.executable else sys.executable
-        raise ImportError(
-            f"spout: SpoutGL is not installed; run: {python} -m pip install SpoutGL==0.1.1"
-        ) from problem
+        mend = pip("install SpoutGL==0.1.1")
+        raise ImportError(f"spout: SpoutGL is not installed; run: {mend}") from problem
     raise ImportError(
         f"spout: Windows cannot load SpoutGL ({problem}); what is missing is mostly Microsoft's "
         "Visual C++ Redistributable; run: winget install Microsoft.VCRedist.2015+.x64"

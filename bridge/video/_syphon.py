@@ -6,13 +6,14 @@ inside an autorelease pool: without one, nothing that Metal hands out would ever
 """
 
 import functools
-import shlex
 import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bridge.install import pip
 
 try:
     import Metal as Metal  # the other modules take these from here, with these sentences
@@ -25,7 +26,7 @@ except ImportError as problem:
             "syphon: works on macOS only, with syphon-python; elsewhere use ndi:, or spout: on "
             "Windows."
         ) from problem
-    mend = f'{shlex.quote(sys.executable)} -m pip install --force-reinstall "syphon-python>=0.2"'
+    mend = pip('install --force-reinstall "syphon-python>=0.2"')
     raise ImportError(
         f"syphon: syphon-python, for macOS 12 and later, cannot be loaded ({problem}); run: {mend}"
     ) from problem

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bridge import Refusal
 from bridge.frame import Layout
+from bridge.install import pip
 
 GL_VENDOR, GL_RENDERER = 0x1F00, 0x1F01
 GL_TEXTURE_2D, GL_RGBA, GL_RGBA8, GL_UNSIGNED_BYTE = 0x0DE1, 0x1908, 0x8058, 0x1401
@@ -29,7 +30,8 @@ RING = 3  # tensors that incoming pictures take turns in
 
 _int, _uint, _text, _any = ctypes.c_int, ctypes.c_uint, ctypes.c_char_p, ctypes.c_void_p
 _names = ctypes.POINTER(_uint)
-CALLS: dict[str, tuple[Any, list[Any]]] = {  # what each answers, and what it takes
+Calls = dict[str, tuple[Any, list[Any]]]
+CALLS: Calls = {  # what each answers, and what it takes
     "glGetString": (_text, [_uint]),
     "glGetError": (_uint, []),
     "glGenTextures": (None, [_int, _names]),
@@ -41,6 +43,16 @@ CALLS: dict[str, tuple[Any, list[Any]]] = {  # what each answers, and what it ta
     "glGetTexImage": (None, [_uint, _int, _uint, _uint, _any]),
     "glFinish": (None, []),
 }
+
+
+def declared(library: Any, calls: Calls) -> dict[str, Any]:
+    """The functions of a library by their names, which know what they answer and take."""
+    found: dict[str, Any] = {}
+    for name, (answers, takes) in calls.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = answers, takes
+        found[name] = function
+    return found
 
 
 class GL:
@@ -57,11 +69,7 @@ class GL:
             raise Refusal(
                 f"OpenGL is not here ({problem}); install the graphics driver, on Linux libopengl0."
             ) from problem
-        self.call: dict[str, Any] = {}
-        for name, (answers, takes) in CALLS.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = answers, takes
-            self.call[name] = function
+        self.call = declared(library, CALLS)
 
     def told(self, what: int) -> str:
         """The card that draws, or who made it, in its driver's words."""
@@ -263,5 +271,4 @@ def _runtime() -> Any:
 def _install() -> str:
     """The command for the cuda-bindings that goes with this torch."""
     major = (torch.version.cuda or "13").partition(".")[0]
-    python = f'& "{sys.executable}"' if " " in sys.executable else sys.executable
-    return f'{python} -m pip install "cuda-bindings=={major}.*,!=12.9.3"'
+    return pip(f'install "cuda-bindings=={major}.*,!=12.9.3"')

@@ -16,7 +16,7 @@ import av.error
 
 from bridge import Refusal
 from bridge.frame import Frame
-from bridge.video import Source, capture
+from bridge.video import Source, capture, refuse_offline
 from bridge.video.capture import Camera
 from bridge.video.pixels import Pixels, Upright
 
@@ -60,10 +60,7 @@ class Receiver:
         self._which, self._wish = capture.spelt(rest)
         self._address = f"--in camera:{rest}".rstrip(":")
         if not live:
-            raise Refusal(
-                f"{self._address}: --offline cannot ask a camera for the same frames again; record "
-                "it first (--net through --out file:take.mkv), then play that file."
-            )
+            refuse_offline(self._address, "camera")
         self._cameras, self._opened, self._clock = cameras, opened, clock
         self._camera: Camera | None = None  # once listed, looked for by its name
         self._size, self._rate = self._wish

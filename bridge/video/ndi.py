@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bridge import Refusal
 from bridge.frame import Frame, Layout
-from bridge.video import NAME, Sink, Source, _libndi
+from bridge.video import NAME, Sink, Source, _libndi, refuse_offline
 from bridge.video._libndi import fourcc
 from bridge.video._ndi import (
     FULL,
@@ -75,10 +75,7 @@ class Receiver:
         self._asked, self._clock, self._sleep = rest, clock, sleep
         self._spelt = f"--in ndi:{rest}"
         if not live:
-            raise Refusal(
-                f"{self._spelt}: --offline cannot ask a sender for the same frames again; record "
-                "it first (--net through --out file:take.mkv), then play that file."
-            )
+            refuse_offline(self._spelt, "sender")
         self._library = _libndi.load()
         self._address = address(rest)
         self._name = rest if FULL.fullmatch(rest) else ""  # else it is looked for

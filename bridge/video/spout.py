@@ -16,7 +16,7 @@ import numpy as np
 
 from bridge import Refusal
 from bridge.frame import Frame
-from bridge.video import NAME, Sink, Source
+from bridge.video import NAME, Sink, Source, refuse_offline
 from bridge.video._spout import (
     BY_HOST,
     CONTEXT,
@@ -64,10 +64,7 @@ class Receiver:
         self._name, self._device, self._clock, self._sleep = rest, device, clock, sleep
         self._address = f"--in spout:{named('--in', rest)}"
         if not live:
-            raise Refusal(
-                f"{self._address}: --offline cannot ask a sender for the same frames again; record "
-                "it first (--net through --out file:take.mkv), then play that file."
-            )
+            refuse_offline(self._address, "sender")
         CONTEXT.enter()
         self._spout = SpoutGL.SpoutReceiver()
         self._spout.setReceiverName(rest)

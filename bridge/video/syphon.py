@@ -19,7 +19,7 @@ import numpy as np
 
 from bridge import Refusal
 from bridge.frame import Frame
-from bridge.video import NAME, Sink, Source, _syphon
+from bridge.video import NAME, Sink, Source, _syphon, refuse_offline
 from bridge.video._syphon import LOOK, OPEN, RING, Metal, Pixels, Server, directory, objc, syphon
 
 POLL = 0.001  # seconds between two questions for a new frame
@@ -61,10 +61,7 @@ class Receiver:
         self._asked, self._clock, self._sleep = rest, clock, sleep
         self._address = f"--in syphon:{rest}".rstrip(":")
         if not live:
-            raise Refusal(
-                f"{self._address}: --offline cannot ask a server for the same frames again; record "
-                "it first (--net through --out file:take.mkv), then play that file."
-            )
+            refuse_offline(self._address, "server")
         self._client: syphon.SyphonMetalClient | None = None
         self._server: Server | None = None  # what is or was received, as last heard of
         self._listed = self._closed = False
