@@ -192,6 +192,18 @@ def test_only_the_newest_is_given_and_the_others_are_counted():
 
 
 @alone
+def test_behind_what_is_given_nothing_older_waits():
+    """At most the one that comes meanwhile: a queue would hand out several at once."""
+    with camera(rate=60), receiving() as receiver:
+        frames(receiver)
+        for _ in range(3):
+            time.sleep(0.1)  # six frames
+            assert receiver.receive(1.0) is not None
+            waiting = [receiver.receive(0.0) for _ in range(3)]
+            assert sum(frame is not None for frame in waiting) <= 1
+
+
+@alone
 def test_nothing_new_is_nothing():
     with receiving() as receiver:
         assert receiver.receive(0.01) is None
