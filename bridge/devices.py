@@ -7,13 +7,11 @@ are loaded only when their turn comes. Senders are opened, a moment each, on the
 """
 
 import contextlib
-import glob
 import importlib
 import importlib.metadata
 import io
 import os
 import platform
-import subprocess
 import sys
 import textwrap
 import time
@@ -26,6 +24,7 @@ from typing import Any, NamedTuple
 from bridge import Refusal, __version__, video
 from bridge.config import Config
 from bridge.install import pip
+from bridge.machine import at_home, nvidia, nvidia_on_the_bus, processor, system
 
 FAULTS = (ImportError, OSError, ValueError, RuntimeError, AttributeError, Refusal)
 PACKAGES = (
@@ -37,7 +36,6 @@ TIMEOUT = 2.0  # seconds given to a transport to see what there is
 SHOWS = 1.0  # seconds given to senders to show a picture
 WAIT = 0.02  # seconds given to one of them before the next is asked
 MOST = 8  # senders that are open at a time: each may load the network and this machine
-PATIENCE = 10.0  # seconds given to a card's driver, which may have to wake it up
 WIDTH = 98
 ENCODERS = {  # sink: the encoder that it needs, and what it makes
     "file:NAME.mp4": ("libx264", "H.264, plays everywhere"),
@@ -52,8 +50,6 @@ SENT_AS = {  # what other programs see
     "ndi": f"MACHINE ({video.NAME})",
 }
 ON_CARD = ("spout", "syphon")  # whose pictures may stay on the card
-NVIDIA, DISPLAY = "0x10de", "0x03"  # a PCI device's vendor; how the class of a graphics card begins
-ASK_NVIDIA = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
 
 
 class Row(NamedTuple):
@@ -108,8 +104,8 @@ def _refused(what: str, problem: Exception) -> Row:
 
 
 def _versions() -> Iterator[Row]:
-    yield Row("ok", "system", _system())
-    yield Row("ok", "python", f"{platform.python_version()}, {_at_home(sys.executable)}")
+    yield Row("ok", "system", system())
+    yield Row("ok", "python", f"{platform.python_version()}, {at_home(sys.executable)}")
     for package in PACKAGES:
         try:
             yield Row("ok", package, importlib.metadata.version(package))
@@ -174,7 +170,7 @@ def _shared() -> Iterator[Row]:
 
 
 def _computing() -> Iterator[Row]:
-    yield Row("ok", "processor", f"{_processor()}, {os.cpu_count()} logical processors")
+    yield Row("ok", "processor", f"{processor()}, {os.cpu_count()} logical processors")
     cards = nvidia()
     yield from (Row("ok", "card", card) for card in cards)
     if not cards and nvidia_on_the_bus():
@@ -329,31 +325,6 @@ def _loaded(package: str) -> Any:
         raise Refusal(f"{package} cannot be loaded {why}; run: {mend}") from problem
 
 
-def nvidia() -> list[str]:
-    """NVIDIA's cards as their driver tells them, without torch."""
-    try:
-        asked = subprocess.run(
-            ASK_NVIDIA, capture_output=True, text=True, timeout=PATIENCE, check=True
-        )
-        return [", driver ".join(line.rsplit(", ", 1)) for line in asked.stdout.splitlines()]
-    except (OSError, subprocess.SubprocessError):
-        pass
-    cards = []
-    for path in sorted(glob.glob("/proc/driver/nvidia/gpus/*/information")):
-        with open(path) as file:
-            cards += [line.partition(":")[2].strip() for line in file if line.startswith("Model")]
-    return cards
-
-
-def nvidia_on_the_bus(devices: str = "/sys/bus/pci/devices") -> bool:
-    """Whether Linux sees an NVIDIA card, driver or not."""
-    for vendor in glob.glob(f"{devices}/*/vendor"):
-        with open(vendor) as file, open(f"{os.path.dirname(vendor)}/class") as kind:
-            if file.read().strip() == NVIDIA and kind.read().startswith(DISPLAY):
-                return True
-    return False
-
-
 def _built_for(torch: Any) -> str:
     if torch.version.cuda:
         return f"CUDA {torch.version.cuda}"
@@ -381,29 +352,3 @@ def _cuda(torch: Any, cards: list[str]) -> Iterator[Row]:
     elif cards:
         why = f" ({said[0].message})" if said else ""
         yield Row("no", "cuda", f"torch cannot use the card; update NVIDIA's driver{why}")
-
-
-def _system() -> str:
-    if sys.platform != "linux":
-        return platform.platform()
-    name = "an unnamed Linux"
-    with contextlib.suppress(OSError):
-        name = platform.freedesktop_os_release().get("PRETTY_NAME", name)
-    return f"{name}, kernel {platform.release()}, {platform.machine()}"
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo") as file:
-            names = [line.partition(":")[2].strip() for line in file if "model name" in line]
-        return names[0] if names else platform.machine()
-    if sys.platform == "darwin":
-        ask = ("sysctl", "-n", "machdep.cpu.brand_string")
-        return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
-    return platform.processor() or platform.machine()
-
-
-def _at_home(path: str) -> str:
-    """A path without the user's name in it."""
-    home = os.path.expanduser("~")
-    return f"~{path[len(home) :]}" if home != "/" and path.startswith(home + os.sep) else path

@@ -16,7 +16,7 @@ import torch
 from fakes import spoutgl
 from fakes.senders import Sender, Senders
 
-from bridge import Refusal, cli, devices, video
+from bridge import Refusal, cli, devices, machine, video
 from bridge.config import Config
 from bridge.learn import tuning
 from bridge.video import _texture
@@ -172,9 +172,9 @@ def test_a_card_without_its_driver_is_seen_on_the_bus(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "vendor").write_text(vendor + "\n")
         (tmp_path / name / "class").write_text(kind + "\n")
-    assert not devices.nvidia_on_the_bus(str(tmp_path))
+    assert not machine.nvidia_on_the_bus(str(tmp_path))
     (tmp_path / "b" / "class").write_text("0x030200\n")
-    assert devices.nvidia_on_the_bus(str(tmp_path))
+    assert machine.nvidia_on_the_bus(str(tmp_path))
 
 
 def test_a_taken_port_is_told_with_what_to_do():
