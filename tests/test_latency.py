@@ -17,7 +17,7 @@ from fakes.network import alone
 from fakes.relay import Relay, opaque, whole
 from rich.console import Console
 
-from bridge import Refusal, cli
+from bridge import Refusal, cli, parsers
 from bridge.bench import latency, rig, source, verdict
 from bridge.bench.card import ROUND, Card, Reading, read
 from bridge.bench.passage import Arrival, Passage, Spread, Tolerance, passage, spread
@@ -557,12 +557,12 @@ def test_what_cannot_be_measured_is_refused_with_what_can(words, reason, capsys)
 def test_options_of_the_bridges_are_handed_on():
     words = ["ndi", "--lines", "96", "--out-size", "320x192", "--device", "cpu"]
     words += ["--set", "/see/gray=1", "--set", "/learn/on=off"]
-    plan = latency.planned(cli.latency_parser().parse_args(words))
+    plan = latency.planned(parsers.latency_parser().parse_args(words))
     assert plan.words == (
         "--set=/see/gray=1", "--set=/learn/on=off", "--lines", "96", "--size", "320x192",
         "--device", "cpu",
     )  # fmt: skip
-    cli.run_parser().parse_args(plan.words)
+    parsers.run_parser().parse_args(plan.words)
 
 
 def test_what_would_end_it_at_once_ends_it_in_order_and_is_put_back():
@@ -749,7 +749,7 @@ def test_the_bridge_keeps_nothing_among_the_users_own(monkeypatch):
 
     monkeypatch.setattr(stage, "_started", lambda _, words: started.append(words) or Bridge())
     assert stage.bridge("spout:It") == f"spout:First Light latency {os.getpid()}"
-    options = cli.run_parser().parse_args(started[0][3:])
+    options = parsers.run_parser().parse_args(started[0][3:])
     assert (options.source, options.sinks, options.net) == ("spout:It", ["spout:"], "tiles")
     assert (options.brains, options.presets) == ("/a/folder", "/a/folder")
     assert (options.osc, options.page, options.feedback) == (0, -1, ["none"])

@@ -31,7 +31,7 @@ FLOORS = [
     {"video", "nets", "control"},
     {"learn"},
     {"engine", "bench", "devices", "watch"},
-    {"play", "show", "cli", "__main__"},
+    {"play", "show", "parsers", "cli", "__main__"},
 ]
 SAME_FLOOR = {  # the exceptions, each with its reason
     ("knob", "params"): "it binds a declaration",
@@ -52,6 +52,7 @@ SAME_FLOOR = {  # the exceptions, each with its reason
     ("tables", "space"): "the tables list the knobs",
     ("tables", "params"): "the tables list the knobs",
     ("watch", "devices"): "it goes on looking at what that lists",
+    ("cli", "parsers"): "its words",
     ("cli", "play"): "a subcommand",
     ("cli", "show"): "a subcommand",
     ("__main__", "cli"): "python -m bridge",
@@ -76,6 +77,7 @@ NO_TORCH = {
     "config",
     "tables",
     "cli",
+    "parsers",
     "devices",
     "watch",
     "show",

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from bridge import cli, play
+from bridge import cli, parsers, play
 from bridge.learn.autosave import MEMORY, STATE
 
 SMALL = [
@@ -60,7 +60,7 @@ def test_a_network_that_was_resumed_waits_while_another_is_asked_for(tmp_path):
     first = run(tmp_path, "a", "--net", "paint")
     words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume"]
     words += ["--set", "/net/name=tiles"]
-    instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
+    instrument = play.assemble(cli.settings(parsers.run_parser().parse_args([*words, *SMALL])))
     with instrument.closing:
         running = instrument.engine.learner.running
         assert running.life.name == "tiles"
@@ -71,7 +71,7 @@ def test_a_network_that_was_resumed_waits_while_another_is_asked_for(tmp_path):
 def test_it_goes_on_saving_as_often_as_it_did(tmp_path, words, every):
     run(tmp_path, "a", "--set", "/brain/autosave=7")
     words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume", *words]
-    instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
+    instrument = play.assemble(cli.settings(parsers.run_parser().parse_args([*words, *SMALL])))
     with instrument.closing:
         assert instrument.space["/brain/autosave"].value == every
 
@@ -80,7 +80,7 @@ def test_panic_goes_back_to_knobs_that_were_asked_for_on_top(tmp_path):
     run(tmp_path, "a", "--set", "/learn/rate=1.0")
     words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume"]
     words += ["--set", "/learn/rate=0.01"]
-    instrument = play.assemble(cli.settings(cli.run_parser().parse_args([*words, *SMALL])))
+    instrument = play.assemble(cli.settings(parsers.run_parser().parse_args([*words, *SMALL])))
     with instrument.closing:
         instrument.engine.panic()
         assert instrument.space["/learn/rate"].value == 0.01
@@ -107,7 +107,7 @@ def test_the_size_comes_back_where_none_is_asked_for(tmp_path):
 def test_panic_does_not_go_back_to_knobs_that_were_resumed(tmp_path):
     run(tmp_path, "a", "--set", "/learn/rate=1.0")
     words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume"]
-    chosen = cli.settings(cli.run_parser().parse_args([*words, *SMALL]))
+    chosen = cli.settings(parsers.run_parser().parse_args([*words, *SMALL]))
     instrument = play.assemble(chosen)
     with instrument.closing:
         assert instrument.space["/learn/rate"].value == 1.0
@@ -144,7 +144,7 @@ def test_of_lines_alone_the_width_may_be_another_source_s_at_the_start(tmp_path)
     first = run(tmp_path, "a")
     words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains"), "--resume"]
     words += ["--lines", "64", *SMALL[:2], *SMALL[4:], "--in", "pattern:640x360"]
-    instrument = play.assemble(cli.settings(cli.run_parser().parse_args(words)))
+    instrument = play.assemble(cli.settings(parsers.run_parser().parse_args(words)))
     with instrument.closing:
         assert instrument.first["first_hash"] == first["last_hash"]
         assert instrument.first["size"] == "64x64"
@@ -178,7 +178,7 @@ def test_where_nothing_can_be_written_the_show_goes_on_and_says_why(tmp_path):
 def test_the_pictures_of_what_was_saved_are_there_for_who_watches(tmp_path):
     run(tmp_path, "a")
     words = ["--osc", "0", "--no-page", "--brains", str(tmp_path / "brains")]
-    chosen = cli.settings(cli.run_parser().parse_args([*words, *SMALL]))
+    chosen = cli.settings(parsers.run_parser().parse_args([*words, *SMALL]))
     for _ in range(2):
         instrument = play.assemble(chosen)
         with instrument.closing:

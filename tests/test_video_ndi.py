@@ -406,12 +406,12 @@ def test_a_thousand_senders_opened_and_closed_leave_nothing_behind():
 def test_a_show_goes_in_and_comes_back_under_its_name_in_the_shape_of_its_source_by_tensors_too():
     import torch
 
-    from bridge import cli, play
+    from bridge import cli, parsers, play
 
     words = ["--in", f"ndi:{FIRST}", "--out", "ndi:", "--name", f"First {CAM}", "--osc", "0"]
     words += ["--feedback", "none", "--no-page", "--net", "through", "--lines", "64"]
     with camera(width=160, height=90):
-        instrument = play.assemble(cli.settings(cli.run_parser().parse_args(words)))
+        instrument = play.assemble(cli.settings(parsers.run_parser().parse_args(words)))
         with instrument.closing, receiving("@127.0.0.1:5962") as back:
             assert instrument.engine.learner.size == (128, 64)  # of 16:9, in steps of 32
             assert instrument.space["/system/source"].value == f"ndi:{FIRST}"
