@@ -10,13 +10,14 @@ activation (the picture is clipped when quantised).
 
 import difflib
 import importlib
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from bridge import Refusal
 
-NAMES = ("tiles", "sharp", "paint", "dream", "ghost", "through")
+NAMES = ("tiles", "sharp", "paint", "dream", "ghost", "hand", "through")
 EVERY = 32  # a size whose sides are multiples of this suits every network
 
 Answer = tuple[Tensor, Tensor | float]
@@ -33,18 +34,31 @@ class Knobs:
         self.used = True
         self.chance = chance
 
+    def pass_time(self, now: float) -> None:
+        """Tell what moves by itself that it is `now`, in seconds of the show; most do not."""
+
 
 class Network(nn.Module):
     """What every network is: the side of its patches, what its sides must be multiples of, and
-    the classes of the knobs it is played by."""
+    the classes of the knobs it is played by.
+
+    translates   whether it is to give back the frame as it was, not as it was shown it
+    """
 
     patch: int
     multiple: int
     plays: tuple[type[Knobs], ...] = ()
+    translates = False
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
         self.size = size
+
+    def hint(self, target: Tensor) -> None:
+        """What a translator may know of the `target`, in patches, before it looks."""
+
+    def know(self, told: Mapping[str, str]) -> None:
+        """What a brain tells beside the weights; most have no use for it."""
 
 
 def net_class(name: str) -> type[Network]:
