@@ -90,8 +90,8 @@ class Paint(Knobs):
         self._now = now
 
     def noise(self, like: Tensor) -> Tensor:
-        """Normal noise of deviation 1, (1, ...) of the shape of `like`: the same while it stands; as
-        it moves, a turn between two fields that are drawn once each, and its size does not change.
+        """Normal noise of deviation 1, (1, ...) of the shape of `like`: the same while it stands;
+        moving, a turn between two fields that are drawn once each, and its size does not change.
         """
         turn, angle = divmod(self._phase, QUARTER)
         here = self._field(int(turn), like)
