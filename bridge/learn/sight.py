@@ -7,16 +7,15 @@ what is seen is developed.
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate, pad
+from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
 
+from bridge.learn.drawing import gaussian, light
 from bridge.params import Param
 
 SOFTEST = 0.3  # pixels of deviation; less is no blur
-LUMA = (0.0722, 0.7152, 0.2126)  # of blue, green, red: BT.709
 WIDE = 4.0  # pixels of deviation; a wider blur is made on a smaller picture
 
 
@@ -96,8 +95,7 @@ def _folded(x: Tensor, side: int) -> Tensor:
 
 def grayed(x: Tensor, amount: float) -> Tensor:
     """Towards luma, by 0 to 1."""
-    luma = (x * x.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
-    return torch.lerp(x, luma.expand_as(x), amount)
+    return torch.lerp(x, light(x).expand_as(x), amount)
 
 
 def blurred(x: Tensor, deviation: float) -> Tensor:
@@ -107,32 +105,7 @@ def blurred(x: Tensor, deviation: float) -> Tensor:
     times = 2 ** max(0, math.ceil(math.log2(deviation / WIDE)))
     times = min(times, height, width)
     if times == 1:
-        return _gaussian(x, deviation)
+        return gaussian(x, deviation)
     small = avg_pool2d(x, times, ceil_mode=True, count_include_pad=False)
-    small = _gaussian(small, deviation / times)  # reducing and enlarging widen it by 3 % at most
+    small = gaussian(small, deviation / times)  # reducing and enlarging widen it by 3 % at most
     return interpolate(small, (height, width), mode="bilinear", align_corners=False)
-
-
-def _gaussian(x: Tensor, deviation: float) -> Tensor:
-    reach = max(1, math.ceil(2.5 * deviation))
-    taps = [math.exp(-0.5 * (step / deviation) ** 2) for step in range(reach + 1)]
-    whole = taps[0] + 2 * sum(taps[1:])
-    for side in (-1, -2):
-        x = _smeared(x, [tap / whole for tap in taps], side)
-    return x
-
-
-def _smeared(x: Tensor, taps: Sequence[float], side: int) -> Tensor:
-    """A symmetric filter along one side: the tap of the middle, then of its neighbours.
-
-    Shifted sums: a convolution of one channel takes three times as long at 320×192, thirty at
-    960×544 (docs/log.md 11).
-    """
-    reach, length = len(taps) - 1, x.shape[side]
-    around = (reach, reach, 0, 0) if side == -1 else (0, 0, reach, reach)
-    wide = pad(x, around, mode="replicate")
-    total = wide.narrow(side, reach, length) * taps[0]
-    for step, tap in enumerate(taps[1:], 1):
-        left, right = (wide.narrow(side, reach + at, length) for at in (-step, step))
-        total.add_(left + right, alpha=tap)
-    return total
