@@ -171,6 +171,12 @@ def latency(options: argparse.Namespace) -> int:
     return latency.main(options)
 
 
+def school(options: argparse.Namespace) -> None:
+    from bridge.museum import school
+
+    school.main(options)
+
+
 def bench(options: argparse.Namespace) -> None:
     import importlib
 
@@ -182,5 +188,5 @@ def bench(options: argparse.Namespace) -> None:
 
 RUNNERS = {
     "run": run, "params": params, "devices": devices, "patch": patch,
-    "latency": latency, "bench": bench,
+    "school": school, "latency": latency, "bench": bench,
 }  # fmt: skip

@@ -13,6 +13,7 @@ COMMANDS = {
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
     "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
     "latency": "send cards through the bridge and back: how late, how many, and whether upright",
+    "school": "teach a network on a museum, before the show",
     "bench": "measure this machine: speed, live, control, learn, memory, survive, knobs …",
 }
 BENCHES = (
@@ -158,6 +159,39 @@ def latency_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def school_parser() -> argparse.ArgumentParser:
+    what = (
+        "Teach a network on a museum (firstlight collections makes one). Stopped, the same command \
+goes on. What it makes can be opened with --brain at any time; sheets and curves are in a folder \
+beside it."
+    )
+    parser = argparse.ArgumentParser(prog="firstlight school", description=what)
+    add = parser.add_argument
+    add("museum", metavar="MUSEUM", help="a folder that firstlight collections prepared")
+    lesson = "hand: paints what it is shown of a drawing; eye: sees what it is shown, and goes on \
+learning live (default: hand)"
+    add("--lesson", choices=("hand", "eye"), default="hand", help=lesson)
+    net = "the network of an eye: tiles, sharp, paint (default), dream or ghost"
+    add("--net", metavar="NAME", help=net)
+    preset = (
+        "how long, on what: cpu, two minutes on a processor (default); evening, three hours on a \
+laptop's graphics card; day, 22 hours on a big one"
+    )
+    add("--preset", choices=("cpu", "evening", "day"), default="cpu", help=preset)
+    add("--out", metavar="BRAIN", required=True, help="the brain to make, a .safetensors file")
+    add("--minutes", type=float, metavar="N", help="another time than the preset's")
+    add("--steps", type=int, metavar="N", help="so many steps, however long they take")
+    batch = "crops a step, of all processes together (default: the preset's)"
+    add("--batch", type=int, metavar="N", help=batch)
+    add("--side", type=int, metavar="N", help="pixels a side of a crop (default: the preset's)")
+    add("--seed", type=int, metavar="N", default=0, help="of all that is drawn (default: 0)")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")
+    add("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="and in what")
+    add("--threads", type=int, metavar="N", help="CPU threads (default: all cores but the show's)")
+    add("--anew", action="store_true", help="begin again, whatever was there")
+    return parser
+
+
 def bench_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="firstlight bench", description=COMMANDS["bench"])
     what = "speed: against an afternoon's work, by stage, by network. live: the interval between \
@@ -190,5 +224,5 @@ measured. looks: contact sheets"
 
 PARSERS = {
     "run": run_parser, "params": params_parser, "devices": devices_parser,
-    "patch": patch_parser, "latency": latency_parser, "bench": bench_parser,
+    "patch": patch_parser, "school": school_parser, "latency": latency_parser, "bench": bench_parser,
 }  # fmt: skip

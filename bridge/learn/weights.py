@@ -43,6 +43,11 @@ class Weights:
         for tensor, view in zip(self.tensors, self.shaped(self._computed), strict=True):
             tensor.data = view
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return self._computed.dtype
+
     def shaped(self, buffer: Tensor) -> list[Tensor]:
         """Views of a flat buffer as the network's tensors, convolutions channels last."""
         views = []

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, pixel_unshuffle
 
 from bridge.nets import Answer, Knobs, Network
 from bridge.nets.layers import Head, Residual, double, halve, leak, one, three
@@ -24,6 +25,8 @@ TOLD = 7  # numbers: mean and deviation of three colours, and how much noise
 OPEN = 1.0  # what the gate begins at: sigmoid of it, .73 of the drawing's light
 OWN = "own"  # the palette of what is seen itself
 QUARTER = math.pi / 2
+WIDE = 0.5  # how strong noise some pixels wide is beside each pixel's own
+SMEARED = 85 / 625  # deviation that is left of noise under two squares of 5 pixels
 
 
 class Paint(Knobs):
@@ -105,7 +108,7 @@ class Paint(Knobs):
         if key not in self._fields:
             while len(self._fields) > 3:
                 self._fields.pop(next(iter(self._fields)))
-            drawn = torch.randn(shape, generator=torch.Generator().manual_seed(number))
+            drawn = draw_noise(shape, torch.Generator().manual_seed(number))
             self._fields[key] = drawn.to(like).contiguous(memory_format=torch.channels_last)
         return self._fields[key]
 
@@ -155,6 +158,19 @@ class Net(Network):
     def know(self, told: Mapping[str, str]) -> None:
         known = json.loads(told.get("palettes") or "{}")
         self.knobs.known = {name: torch.tensor(numbers) for name, numbers in known.items()}
+
+
+def draw_noise(shape: Sequence[int], chance: torch.Generator) -> Tensor:
+    """Noise of deviation 1 for patches of `shape`, (B, p·p, h, w), on the host: each pixel's own,
+    and half as strong one that is some pixels wide, so that there are grains and spots."""
+    batch, pixels, rows, columns = shape
+    patch = math.isqrt(pixels)
+    height, width = rows * patch, columns * patch
+    own = torch.randn((batch, 1, height, width), generator=chance)
+    # Smeared, not enlarged from fewer: that varies more at some pixels of a patch than at others.
+    wide = torch.randn((batch, 1, height + 8, width + 8), generator=chance)
+    wide = avg_pool2d(avg_pool2d(wide, 5, 1), 5, 1) / SMEARED
+    return pixel_unshuffle((own + WIDE * wide) / math.hypot(1, WIDE), patch)
 
 
 def luma(x: Tensor) -> Tensor:

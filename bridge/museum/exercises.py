@@ -1,0 +1,72 @@
+"""Exercises: what is left of a painting for the hand to give back, drawn at random.
+
+Out of the very functions that the live sight is made of (`learn/drawing.py`): its light, fewer
+pixels of it, its edges, a pen's or a pencil's drawing of it, on a paper that is lit as papers are,
+in either polarity, with a camera's noise.
+"""
+
+import math
+import random
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from bridge.learn import drawing
+
+KINDS = "light", "coarse", "edges", "drawing"
+PAINTED = 0.15, 0.40, 0.15, 0.30  # how often each is shown, where it is to be painted
+PLAIN = 0.05, 0.10, 0.25, 0.60  # and where it is to be given back as it was
+COARSEST = 32.0
+BLOCKS = 7, 9, 11, 15, 21, 31
+TURNED = 0.12  # how often lines are light on dark: more, and dark places pass for paper
+
+
+def shown(x: Tensor, dice: random.Random, plain: bool) -> Tensor:
+    """What is shown of `x`, (1, 3, H, W) in [-1, 1]: alike, all three planes the same."""
+    kind = dice.choices(KINDS, PLAIN if plain else PAINTED)[0]
+    seen = drawing.light(x)
+    if kind in ("light", "coarse"):
+        seen = toned(seen, dice, kind)
+    else:
+        seen = lined(seen, dice, kind)
+    if dice.random() < 0.5:
+        grain = torch.randn(seen.shape, generator=_generator(dice))
+        seen = seen + grain.to(seen) * (0.1 * dice.random())
+    return seen.clamp(-1, 1).expand_as(x)
+
+
+def toned(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
+    """Light and dark, as they are or through fewer pixels."""
+    if dice.random() < 0.5:
+        seen = drawing.levelled(seen, 1.0)  # as it is played
+    if kind == "coarse":
+        seen = drawing.coarsened(seen, math.exp(dice.uniform(math.log(2), math.log(COARSEST))))
+    return seen * dice.uniform(0.85, 1.15) + dice.uniform(-0.1, 0.1)
+
+
+def lined(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
+    """Dark lines on a light paper, most of the time."""
+    if kind == "edges":
+        low = dice.uniform(15, 90)
+        sigma, width = dice.uniform(0.7, 2.0), dice.choice((1, 1, 1, 2, 3))
+        seen = -drawing.cannied(seen, low, low * dice.uniform(1.5, 3.0), sigma, width)
+    else:
+        softened = dice.choice((0.0, 0.6, 1.0, 1.5))
+        seen = drawing.gaussian(seen, softened) if softened else seen
+        pencil = dice.choice((0.0, dice.uniform(0.0, 0.4), dice.random()))
+        seen = drawing.thresholded(seen, dice.choice(BLOCKS), dice.uniform(2, 24), pencil)
+    if dice.random() < 0.3:
+        seen = papered(seen, dice)
+    return -seen if dice.random() < TURNED else seen
+
+
+def papered(seen: Tensor, dice: random.Random) -> Tensor:
+    """On a paper that is not quite white, and lit from somewhere."""
+    lit = torch.rand((1, 1, 3, 3), generator=_generator(dice)).to(seen)
+    lit = interpolate(lit, seen.shape[-2:], mode="bicubic", align_corners=True)
+    return (seen + 1) * (1 - 0.25 * lit.clamp(0, 1)) - 1
+
+
+def _generator(dice: random.Random) -> torch.Generator:
+    return torch.Generator().manual_seed(dice.getrandbits(62))
