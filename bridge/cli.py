@@ -171,6 +171,12 @@ def latency(options: argparse.Namespace) -> int:
     return latency.main(options)
 
 
+def collections(options: argparse.Namespace) -> None:
+    from bridge.museum import catalogue
+
+    catalogue.main(options)
+
+
 def school(options: argparse.Namespace) -> None:
     from bridge.museum import school
 
@@ -188,5 +194,5 @@ def bench(options: argparse.Namespace) -> None:
 
 RUNNERS = {
     "run": run, "params": params, "devices": devices, "patch": patch,
-    "school": school, "latency": latency, "bench": bench,
+    "collections": collections, "school": school, "latency": latency, "bench": bench,
 }  # fmt: skip

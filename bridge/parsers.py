@@ -13,6 +13,7 @@ COMMANDS = {
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
     "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
     "latency": "send cards through the bridge and back: how late, how many, and whether upright",
+    "collections": "prepare folders of pictures for school: check, balance, hold out",
     "school": "teach a network on a museum, before the show",
     "bench": "measure this machine: speed, live, control, learn, memory, survive, knobs …",
 }
@@ -28,7 +29,7 @@ EXAMPLES = """examples:
 
 
 def run_parser() -> argparse.ArgumentParser:
-    others = "\n".join(f"  {name:8} {what}" for name, what in COMMANDS.items())
+    others = "\n".join(f"  {name:11} {what}" for name, what in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="firstlight",
         description="A network that opens its eyes inside a live show.",
@@ -159,6 +160,30 @@ def latency_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def collections_parser() -> argparse.ArgumentParser:
+    what = "Look through folders of pictures, and prepare them as a museum that a school teaches \
+from: what is broken is listed and passed over, duplicates are dropped, some are held out."
+    parser = argparse.ArgumentParser(prog="firstlight collections", description=what)
+    add = parser.add_argument
+    folders = "a folder with a sub-folder for each collection, a flat folder (one collection), or \
+a manifest (.csv or .jsonl: path, collection, license, title, source)"
+    add("folders", nargs="+", metavar="DIR", help=folders)
+    add("--out", metavar="FOLDER", default="museum", help="the museum (default: ./museum)")
+    side = "the short side of the pictures that are kept; none is enlarged (default: 384)"
+    add("--side", type=int, metavar="N", default=384, help=side)
+    hold = "hold out this collection, or this picture of one (collection/picture), instead of a \
+tenth of each and one whole collection by lot; repeatable; none: nothing"
+    add("--hold", metavar="NAME", action="append", default=[], help=hold)
+    tau = "how much more a large collection is drawn: 0 = as much as a small one, 1 = as it has \
+more pictures (default: 0.5)"
+    add("--tau", type=float, metavar="N", default=0.5, help=tau)
+    add("--seed", type=int, metavar="N", default=0, help="of what is held out (default: 0)")
+    workers = "processes that look at pictures (default: as many as there are cores)"
+    add("--workers", type=int, metavar="N", help=workers)
+    add("--anew", action="store_true", help="look at everything again")
+    return parser
+
+
 def school_parser() -> argparse.ArgumentParser:
     what = (
         "Teach a network on a museum (firstlight collections makes one). Stopped, the same command \
@@ -224,5 +249,6 @@ measured. looks: contact sheets"
 
 PARSERS = {
     "run": run_parser, "params": params_parser, "devices": devices_parser,
-    "patch": patch_parser, "school": school_parser, "latency": latency_parser, "bench": bench_parser,
+    "patch": patch_parser, "collections": collections_parser, "school": school_parser,
+    "latency": latency_parser, "bench": bench_parser,
 }  # fmt: skip

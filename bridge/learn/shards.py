@@ -218,13 +218,16 @@ def _broken(place: Path, why: str) -> Refusal:
 # Writing
 
 
-def write_shard(folder: Path, index: int, pictures: Mapping[int, Tensor]) -> str:
-    """Write pictures, (H, W, 3) uint8 blue first, by number. Answers the shard's name, once it is
-    through to the disk. Raises Refusal."""
-    place = folder / f"shard-{index:04}.safetensors"
+def shard_name(index: int) -> str:
+    return f"shard-{index:04}.safetensors"
+
+
+def write_shard(folder: Path, index: int, pictures: Mapping[int, Tensor]) -> None:
+    """Write pictures, (H, W, 3) uint8 blue first, by number; through to the disk. Raises
+    Refusal."""
+    place = folder / shard_name(index)
     with _writing(place) as beside:
         save_file({str(number): picture for number, picture in pictures.items()}, beside)
-    return place.name
 
 
 def write_list(folder: Path, entries: Iterable[Entry]) -> None:

@@ -26,10 +26,7 @@ def shown(x: Tensor, dice: random.Random, plain: bool) -> Tensor:
     """What is shown of `x`, (1, 3, H, W) in [-1, 1]: alike, all three planes the same."""
     kind = dice.choices(KINDS, PLAIN if plain else PAINTED)[0]
     seen = drawing.light(x)
-    if kind in ("light", "coarse"):
-        seen = toned(seen, dice, kind)
-    else:
-        seen = lined(seen, dice, kind)
+    seen = toned(seen, dice, kind) if kind in ("light", "coarse") else lined(seen, dice, kind)
     if dice.random() < 0.5:
         grain = torch.randn(seen.shape, generator=_generator(dice))
         seen = seen + grain.to(seen) * (0.1 * dice.random())

@@ -44,7 +44,7 @@ class Lesson(Protocol):
     state   what it keeps beside the pupil's weights
     """
 
-    def loss(self, step: int, progress: float, rate: float) -> Tensor: ...
+    def loss(self, step: int, progress: float, rate: float, /) -> Tensor: ...
     def state(self) -> dict[str, Tensor]: ...
     def take(self, state: dict[str, Tensor]) -> None: ...
 
@@ -55,7 +55,7 @@ class Eye:
     def __init__(self, pupil: Life, crops: Crops, batch: int, ours: Sequence[int]) -> None:
         self._pupil, self._crops, self._batch, self._ours = pupil, crops, batch, ours
 
-    def loss(self, step: int, progress: float, rate: float) -> Tensor:
+    def loss(self, step: int, _progress: float, _rate: float) -> Tensor:
         drawn = [self._crops.draw(self._crops.dice(step, one))[1] for one in self._ours]
         net, weights = self._pupil.net, self._pupil.weights
         x = image.patches(torch.cat(drawn).to(weights.flat.device), net.patch, weights.dtype)
@@ -131,7 +131,8 @@ class Hand:
         if progress < HEEDED_FROM:
             return wrong
         heed = min(1.0, (progress - HEEDED_FROM) / (HEEDED_WHOLLY - HEEDED_FROM))
-        return wrong - CRITIC * heed * self._critic(y_part).mean((1, 2, 3)).sum()
+        seems: Tensor = self._critic(y_part).mean((1, 2, 3)).sum()
+        return wrong - CRITIC * heed * seems
 
     def _teach_the_critic(self, y: Tensor, x: Tensor, rate: float) -> None:
         painted, made = self._critic(torch.cat([x, y])).chunk(2)

@@ -11,15 +11,12 @@ its name, are sheets of what the pupil makes, its curves, and what is needed to 
 import argparse
 import contextlib
 import json
-import logging
-import math
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -28,7 +25,7 @@ from torch import Tensor
 from bridge import Refusal, nets, parsers
 from bridge.learn import brain, tuning
 from bridge.learn.shards import Shards
-from bridge.museum import lessons, marks, report
+from bridge.museum import marks, report
 from bridge.museum.pupil import Plan, Pupil
 
 FORMAT = "first-light-school-1"
