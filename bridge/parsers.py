@@ -19,6 +19,7 @@ COMMANDS = {
 }
 BENCHES = (
     "speed", "live", "control", "copies", "learn", "memory", "survive", "knobs", "swing", "looks",
+    "school",
 )  # fmt: skip
 EXAMPLES = """examples:
   firstlight --in pattern: --frames 900 --out file:first-light.mp4
@@ -224,7 +225,8 @@ pictures. control: the same beside floods of OSC and open pages. copies: what a 
 copies on its way, counted. learn: dB from blank, bursts. \
 memory: what is kept of one clip while another plays, and what that costs. survive: every fader \
 thrown to its ends, and back. knobs: what each does. swing: points of oscillation, found or \
-measured. looks: contact sheets"
+measured. looks: contact sheets. school (a folder of pictures, then clips or drawings): teaches \
+hand and eye on each split, and marks them"
     parser.add_argument(
         "what",
         nargs="?",
@@ -242,7 +244,11 @@ measured. looks: contact sheets"
     add("--frames", type=int, metavar="N", help="how many frames; swing: how many settings to try")
     add("--preset", metavar="FILE", action="append", help="swing, looks: this one; repeatable")
     add("--fader", metavar="/ADDRESS", help="swing: how the presets' waves follow it")
-    sheets = "looks, knobs: where sheets go (looks: stills:looks); memory: its plot (memory.png)"
+    held = "school: a split, by names of collections or collection/picture; repeatable"
+    add("--hold", metavar="NAMES", action="append", help=held)
+    add("--minutes", type=float, metavar="N", help="school: of each lesson (default: 2)")
+    sheets = "looks, knobs: where sheets go (looks: stills:looks); memory: its plot (memory.png); \
+school: the folder for all it makes"
     add("--out", metavar="ADDRESS", help=sheets)
     return parser
 

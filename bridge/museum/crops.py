@@ -6,7 +6,6 @@ can make any crop, a lesson can be gone on with at any step, and the crops are t
 
 import random
 
-import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -47,28 +46,27 @@ class Crops:
             part = part.flip(1)
         return fitted(part, self.size)
 
-    def held(self, count: int) -> list[tuple[int, Tensor]]:
+    def held(self, count: int, side: int) -> list[tuple[int, Tensor]]:
         """Up to `count` crops of what is held out, alike each time: the pictures' middles, on as
-        few lines as a pupil sees them. Of what is taught, where nothing is held out."""
+        few lines as a pupil sees them, of `side` pixels. Of what is taught, where nothing is."""
         entries = self.museum.entries
         kept = [index for index, entry in enumerate(entries) if entry.held]
         kept = kept or [index for index, entry in enumerate(entries) if entry.share > 0]
         chosen = kept[:: max(1, len(kept) // count)][:count]
-        return [(index, self.middle(self.museum.picture(index))) for index in chosen]
+        return [(index, middle(self.museum.picture(index), side)) for index in chosen]
 
-    def middle(self, picture: Tensor) -> Tensor:
-        """The middle of (H, W, 3) uint8 at the crop's shape, as large as it goes."""
-        height, width = picture.shape[:2]
-        wide, high = self.size
-        scale = min(width / wide, height / high)
-        wide, high = max(1, int(wide * scale)), max(1, int(high * scale))
-        top, left = (height - high) // 2, (width - wide) // 2
-        return fitted(picture[top : top + high, left : left + wide], self.size)
+
+def middle(picture: Tensor, side: int) -> Tensor:
+    """(1, 3, side, side) of the middle of (H, W, 3) uint8, as wide as it goes."""
+    height, width = picture.shape[:2]
+    least = min(height, width)
+    top, left = (height - least) // 2, (width - least) // 2
+    return fitted(picture[top : top + least, left : left + least], (side, side))
 
 
 def fitted(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     """(H, W, 3) uint8 → (1, 3, height, width) float32 in [-1, 1]."""
     planes = pixels.permute(2, 0, 1)[None].float()
     if planes.shape[-2:] != (size[1], size[0]):
-        planes = interpolate(planes, (size[1], size[0]), mode="bilinear", antialias=True)
-    return planes.sub_(127.5).mul_(1 / 127.5).contiguous(memory_format=torch.contiguous_format)
+        planes = interpolate(planes, (size[1], size[0]), mode="bicubic", antialias=True)
+    return planes.sub_(127.5).mul_(1 / 127.5).clamp_(-1, 1).contiguous()

@@ -16,9 +16,11 @@ from bridge.learn import drawing
 
 KINDS = "light", "coarse", "edges", "drawing"
 PAINTED = 0.15, 0.40, 0.15, 0.30  # how often each is shown, where it is to be painted
-PLAIN = 0.05, 0.10, 0.25, 0.60  # and where it is to be given back as it was
+PLAIN = 0.05, 0.05, 0.15, 0.75  # and where it is to be given back as it was
 COARSEST = 32.0
 BLOCKS = 7, 9, 11, 15, 21, 31
+LEVELLED = 0.6  # how often light and dark are spread over the whole range, as they are when played
+PAPERED = 0.2  # how often a drawing lies on a paper that is not quite white
 TURNED = 0.12  # how often lines are light on dark: more, and dark places pass for paper
 
 
@@ -35,11 +37,12 @@ def shown(x: Tensor, dice: random.Random, plain: bool) -> Tensor:
 
 def toned(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
     """Light and dark, as they are or through fewer pixels."""
-    if dice.random() < 0.5:
-        seen = drawing.levelled(seen, 1.0)  # as it is played
+    if dice.random() < LEVELLED:
+        seen = drawing.levelled(seen, 1.0)
     if kind == "coarse":
         seen = drawing.coarsened(seen, math.exp(dice.uniform(math.log(2), math.log(COARSEST))))
-    return seen * dice.uniform(0.85, 1.15) + dice.uniform(-0.1, 0.1)
+    # The palette is to say how light it all is: the light that is shown must not give it away.
+    return seen * dice.uniform(0.6, 1.2) + dice.uniform(-0.3, 0.3)
 
 
 def lined(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
@@ -51,9 +54,11 @@ def lined(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
     else:
         softened = dice.choice((0.0, 0.6, 1.0, 1.5))
         seen = drawing.gaussian(seen, softened) if softened else seen
-        pencil = dice.choice((0.0, dice.uniform(0.0, 0.4), dice.random()))
-        seen = drawing.thresholded(seen, dice.choice(BLOCKS), dice.uniform(2, 24), pencil)
-    if dice.random() < 0.3:
+        pencil = dice.choice((0.0, dice.uniform(0.1, 0.5), dice.uniform(0.1, 0.5), dice.random()))
+        # The softer, the later it is black: lines begin sooner.
+        under = dice.uniform(2, 24) if pencil == 0 else dice.uniform(-6, 10)
+        seen = drawing.thresholded(seen, dice.choice(BLOCKS), under, pencil)
+    if dice.random() < PAPERED:
         seen = papered(seen, dice)
     return -seen if dice.random() < TURNED else seen
 

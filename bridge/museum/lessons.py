@@ -27,11 +27,12 @@ from bridge.museum.taught import Taught
 from bridge.nets import hand
 
 PLAIN = 0.5  # share of a step's pictures that are to be given back plainly
-UNTOLD = 0.5  # share of those of which the palette is not told, but all paintings' one
+UNTOLD = 0.7  # share of those of which the palette is not told, but all paintings' one
 VAGUE = 0.025  # deviation of what is told of a palette
-STRUCTURE = 0.3  # beside the absolute error, plainly
+STRUCTURE = 0.6  # beside the absolute error, plainly
+PATTERN = 0.1  # of patches, plainly and painted
 # As paint: near in place, nearer where only each 4×4 pixels' mean is asked for, and the rest.
-NEAR, NEAR_IN_MEAN, ALIKE, PATCHES, COLOURS, FREQUENCIES = 0.3, 1.0, 0.1, 0.5, 0.3, 0.05
+NEAR, NEAR_IN_MEAN, ALIKE, PATCHES, COLOURS, FREQUENCIES = 0.3, 1.0, 0.1, 0.5, 0.6, 0.05
 CRITIC = 0.05
 CRITIC_FROM, HEEDED_FROM, HEEDED_WHOLLY = 0.15, 0.25, 0.40  # of the lesson
 VIEW = 64  # pixels of what the critic sees, wherever: it cannot know where patches begin
@@ -90,9 +91,13 @@ class Hand:
         painted = [one for one in self._ours if not is_plain(one, self._batch)]
         x, y = self._answers(step, [*plain, *painted])
         count = len(plain)
+        dice = self._crops.dice(step)  # every process's alike
+        # Squares that are compared begin anywhere: where patches begin, they would be blind to a
+        # pattern that each patch has.
+        y, x = shifted((y, x), dice)
         wrong = plainly(y[:count], x[:count]).sum()
         if painted:
-            wrong = wrong + self._as_paint(y[count:], x[count:], step, progress, rate)
+            wrong = wrong + self._as_paint(y[count:], x[count:], dice, progress, rate)
         return wrong / self._batch
 
     def _answers(self, step: int, ours: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -121,8 +126,9 @@ class Hand:
         seen = exercises.shown(x, dice, plain)
         return x, seen, told.to(self._device), noise.to(self._device)
 
-    def _as_paint(self, y: Tensor, x: Tensor, step: int, progress: float, rate: float) -> Tensor:
-        dice = self._crops.dice(step)  # every process's alike
+    def _as_paint(
+        self, y: Tensor, x: Tensor, dice: random.Random, progress: float, rate: float
+    ) -> Tensor:
         wrong = as_paint(y, x, dice).sum()
         if progress < CRITIC_FROM:
             return wrong
@@ -157,7 +163,11 @@ def is_plain(one: int, batch: int) -> bool:
 
 def plainly(y: Tensor, x: Tensor) -> Tensor:
     """(B,): how far a picture is from the painting, place by place."""
-    return (y - x).abs().mean((1, 2, 3)) + STRUCTURE * critic.structure_apart(y, x)
+    return (
+        (y - x).abs().mean((1, 2, 3))
+        + STRUCTURE * critic.structure_apart(y, x)
+        + PATTERN * critic.pattern(y)
+    )
 
 
 def as_paint(y: Tensor, x: Tensor, dice: random.Random) -> Tensor:
@@ -170,7 +180,15 @@ def as_paint(y: Tensor, x: Tensor, dice: random.Random) -> Tensor:
         + PATCHES * critic.patches_apart(y, x, dice)
         + COLOURS * critic.colours_apart(y, x, dice)
         + FREQUENCIES * critic.frequencies_apart(y, x)
+        + PATTERN * critic.pattern(y)
     )
+
+
+def shifted(pictures: Sequence[Tensor], dice: random.Random) -> list[Tensor]:
+    """All of each but a patch's width, the same of each."""
+    top, left = dice.randrange(critic.SIDE), dice.randrange(critic.SIDE)
+    height, width = (side - critic.SIDE for side in pictures[0].shape[-2:])
+    return [picture[..., top : top + height, left : left + width] for picture in pictures]
 
 
 def viewed(pictures: Sequence[Tensor], dice: random.Random) -> list[Tensor]:

@@ -22,7 +22,7 @@ FINE = 2.0  # pixels of deviation of what counts as texture: less
 
 def pen(x: Tensor) -> Tensor:
     """What a pen would draw of (B, 3, H, W): the exercise that is marked."""
-    return drawing.thresholded(drawing.gaussian(drawing.light(x), 0.8), 15, 10, 0.2).expand_as(x)
+    return drawing.thresholded(drawing.gaussian(drawing.light(x), 0.8), 15, 0, 0.3).expand_as(x)
 
 
 def edges(x: Tensor) -> Tensor:
@@ -67,8 +67,9 @@ def decibels(y: Tensor, x: Tensor) -> float:
 
 
 def ssim(y: Tensor, x: Tensor) -> float:
-    """Structural similarity of (B, 3, H, W) in [-1, 1], over colours and places (Wang et al. 2004,
-    a Gaussian window of 11 pixels, deviation 1.5)."""
+    """Structural similarity of (B, 3, H, W) in [-1, 1], taken as 0 to 1, over colours and places
+    (Wang et al. 2004, a Gaussian window of 11 pixels, deviation 1.5)."""
+    y, x = y * 0.5 + 0.5, x * 0.5 + 0.5
     at = torch.arange(WINDOW) - WINDOW // 2
     taps = torch.exp(-(at**2) / (2 * SPREAD**2))
     taps = (taps / taps.sum()).expand(3, 1, 1, WINDOW)
@@ -80,8 +81,8 @@ def ssim(y: Tensor, x: Tensor) -> float:
     product, squares = mean_y * mean_x, mean_y.square() + mean_x.square()
     spread = mean(y.square() + x.square()) - squares
     together = mean(y * x) - product
-    alike = (2 * product + 0.02**2) * (2 * together + 0.06**2)
-    return float((alike / ((squares + 0.02**2) * (spread + 0.06**2))).mean())
+    alike = (2 * product + 0.01**2) * (2 * together + 0.03**2)
+    return float((alike / ((squares + 0.01**2) * (spread + 0.03**2))).mean())
 
 
 def texture(x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from bridge import nets
+from bridge import Refusal, nets
 from bridge.learn import tuning
 from bridge.learn.life import Life
 from bridge.learn.shards import Shards
@@ -25,6 +25,7 @@ RATE, WARM = 2e-3, 50  # steps in which the rate comes in
 FADED, LEAST = 0.1, 0.02  # share of the lesson in which it goes out, and to what share
 BETAS = 0.9, 0.99
 MEAN = 0.995  # how much of the mean stays at each step
+MOST_LOST = 20  # steps in a row whose gradient was not finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,28 @@ class Pupil:
         self.lesson: lessons.Lesson = kind(self.life, self.crops, plan.batch, ours)
         self._taught = Taught(self.life.weights, BETAS)
         self._mean = self.life.weights.flat.clone()
-        self.step = 0
+        self.step = self._lost = 0
 
     def turn(self) -> Tensor:
-        """One step. Answers its loss, (), over the pictures of all processes."""
+        """One step. Answers its loss, (), over all processes' pictures. Raises Refusal where it
+        has been no number for too long."""
         rate = RATE * let_in(self.step, self.plan.steps)
         loss = self.lesson.loss(self.step, self.step / self.plan.steps, rate)
-        self._taught.step(loss, rate)
+        told = summed(loss.detach().clone())
+        if self._taught.step(loss, rate):
+            self._lost = 0
+        else:
+            self._lost += 1
+        if self._lost > MOST_LOST:
+            raise Refusal(
+                f"step {self.step}: the loss is no finite number any more; begin again with another"
+                " --seed, and if it comes again, with --precision float32."
+            )
         self.step += 1
         self.life.learnt = self.step
         stays = min(MEAN, (self.step + 1) / (self.step + 10))
         self._mean.lerp_(self.life.weights.flat, 1 - stays)
-        return summed(loss.detach().clone())
+        return told
 
     def mean(self) -> Life:
         """A network of the mean of all that it was, which is what it is judged by and kept as."""

@@ -25,13 +25,13 @@ from torch import Tensor
 from bridge import Refusal, nets, parsers
 from bridge.learn import brain, tuning
 from bridge.learn.shards import Shards
-from bridge.museum import marks, report
+from bridge.museum import crops, marks, report
 from bridge.museum.pupil import Plan, Pupil
 
 FORMAT = "first-light-school-1"
 TOLD_EVERY = 10  # steps
 FIRST_LOOK = 200  # steps after which there is something to be seen
-LOOKS = 10  # sheets in all, about
+LOOKS, APART = 10, 100  # sheets in all, about, and steps between them at least
 KEPT_EVERY = 60.0  # seconds
 TIMED, WARM = 3, 2  # steps by which a time becomes steps
 MOST_EPOCHS = 800  # times that a painting is met, beyond which few of them are learnt by heart
@@ -62,7 +62,7 @@ def main(options: argparse.Namespace) -> None:
     out = Path(options.out).expanduser()
     if out.is_dir() or not out.parent.exists():
         raise Refusal(f"--out {out}: is no place for a file; name one such as hand.safetensors.")
-    with together(tuning.pick_device(options.device)) as device:
+    with together(tuning.pick_device(options.device)) as device, _unpinned():
         precision = _precision(options, device)
         plan = _plan(options, museum, device, precision)
         desk = Desk(out, plan)
@@ -121,9 +121,9 @@ class Desk:
 def teach(pupil: Pupil, desk: Desk) -> None:
     """Every step that is left, with marks, sheets and checkpoints on the way."""
     plan = pupil.plan
-    looks = {FIRST_LOOK, plan.steps}
-    looks |= {round(plan.steps * part / LOOKS) for part in range(1, LOOKS)}
-    judged = [x for _, x in pupil.crops.held(JUDGED)]
+    looks = {FIRST_LOOK, *range(0, plan.steps, max(APART, plan.steps // LOOKS)), plan.steps} - {0}
+    side = plan.side if plan.lesson == "eye" else max(plan.side, crops.LINES[0])
+    judged = [x for _, x in pupil.crops.held(JUDGED, side)]
     begun = kept = told = time.perf_counter()
     first, total = pupil.step, 0.0
     try:
@@ -141,11 +141,13 @@ def teach(pupil: Pupil, desk: Desk) -> None:
                         pupil,
                         f"step {pupil.step} of {plan.steps}, loss {loss:.4f}, {left:.0f} s left",
                     )
-            if pupil.step in looks and pupil.rank == 0:
+            if pupil.rank == 0 and pupil.step in looks:
                 look(pupil, desk, judged)
-            if pupil.rank == 0 and (now - kept > KEPT_EVERY or pupil.step == plan.steps):
+            if pupil.rank == 0 and now - kept > KEPT_EVERY:
                 kept = now
-                desk.keep(pupil)
+                keep_if_there_is_room(pupil, desk)
+        if pupil.rank == 0 and pupil.step > first:
+            desk.keep(pupil)
     except KeyboardInterrupt:
         if pupil.rank == 0:
             desk.keep(pupil)
@@ -153,19 +155,30 @@ def teach(pupil: Pupil, desk: Desk) -> None:
         raise
 
 
+def keep_if_there_is_room(pupil: Pupil, desk: Desk) -> None:
+    """On the way a full disk is told, and the teaching goes on."""
+    try:
+        desk.keep(pupil)
+    except Refusal as problem:
+        _say(pupil, str(problem))
+
+
 def look(pupil: Pupil, desk: Desk, judged: Sequence[Tensor]) -> None:
     """Mark the pupil and draw a sheet of what it makes."""
     life = pupil.mean()
     name = desk.folder / f"sheet-{pupil.step:06}.png"
-    if pupil.plan.lesson == "eye":
-        told = marks.of_eye(life, judged)
-        report.of_eye(life, judged[:SHOWN], name)
-    else:
-        known = {key: torch.tensor([value]) for key, value in palettes(pupil.museum).items()}
-        told = marks.of_hand(life, judged, known[TOGETHER])
-        report.of_hand(life, judged[:SHOWN], known, name)
+    known = {key: torch.tensor([value]) for key, value in palettes(pupil.museum).items()}
+    eye = pupil.plan.lesson == "eye"
+    told = marks.of_eye(life, judged) if eye else marks.of_hand(life, judged, known[TOGETHER])
     desk.curve.append({"step": pupil.step, **told})
-    report.curves(desk.curve, desk.folder / "curves.png")
+    try:
+        if eye:
+            report.of_eye(life, judged[:SHOWN], name)
+        else:
+            report.of_hand(life, judged[:SHOWN], known, name)
+        report.curves(desk.curve, desk.folder / "curves.png")
+    except OSError as problem:
+        _say(pupil, f"{name}: could not be written ({problem.strerror}); the teaching goes on.")
     said = ", ".join(f"{key} {value:.2f}" for key, value in told.items())
     _say(pupil, f"step {pupil.step}: {said}; {name}")
     if pupil.step == FIRST_LOOK:
@@ -235,15 +248,24 @@ def together(device: torch.device) -> Iterator[torch.device]:
 
 
 def _precision(options: argparse.Namespace, device: torch.device) -> str:
-    """bfloat16 where the device computes in it, float32 elsewhere; on a processor also settles
-    its threads."""
+    """bfloat16 on NVIDIA's cards, float32 elsewhere; on a processor also settles its threads."""
     if device.type == "cpu":
         tuning.keep_memory()
-        tuning.use_threads(options.threads or max(tuning.thread_choices()))
+        if options.threads or not dist.is_initialized():
+            tuning.use_threads(options.threads or max(tuning.thread_choices()))
     asked: str = options.precision
     if asked == "auto":
         return "bfloat16" if device.type == "cuda" else "float32"
     return asked
+
+
+@contextlib.contextmanager
+def _unpinned() -> Iterator[None]:
+    """What is pinned inside may move again afterwards."""
+    try:
+        yield
+    finally:
+        tuning.unpin()
 
 
 def _plan(

@@ -27,15 +27,15 @@ class Taught:
         self._second = torch.zeros_like(self.weights.flat)
         self._steps = torch.zeros((), device=self.weights.flat.device)
 
-    def step(self, loss: Tensor, rate: float) -> None:
+    def step(self, loss: Tensor, rate: float) -> bool:
         """Descend `loss`, this process's share of it, once. Where the gradient is not finite,
-        nothing moves."""
+        nothing moves, and the answer is False."""
         found = torch.autograd.grad(loss, self.weights.tensors, allow_unused=True)
         self.weights.gather(found)
         gradient = summed(self.weights.gradient)
         length = float(torch.linalg.vector_norm(gradient))
         if not math.isfinite(length):
-            return
+            return False
         if length > CLIP:
             gradient.mul_(CLIP / length)
         with torch.no_grad():
@@ -45,6 +45,7 @@ class Taught:
                 eps=SMALL, lr=rate, beta1=self._betas[0], beta2=self._betas[1],
             )  # fmt: skip
         self.weights.publish()
+        return True
 
     def state(self) -> dict[str, Tensor]:
         """All of it, on the host."""
