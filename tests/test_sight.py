@@ -5,13 +5,18 @@ import torch
 from fakes.stage import frame, picture
 
 from bridge.frame import Frame
-from bridge.learn import image, sight
+from bridge.learn import drawing, image, sight
 from bridge.learn.learner import Learner
 from bridge.learn.sight import Sight
 from bridge.params import Param
 
 SIZE = 64, 48
 KNOBS = {name: knob for name, knob in vars(Sight).items() if isinstance(knob, Param)}
+
+DRAWN_BY = {
+    "canny_t1": "canny", "canny_t2": "canny", "threshold_block": "threshold",
+    "threshold_c": "threshold", "pencil": "threshold",
+}  # fmt: skip
 
 
 def planes(seed=0.0):
@@ -24,12 +29,22 @@ def moved(knob):
     )
 
 
-def test_at_rest_it_rests_and_each_knob_wakes_it():
+def test_at_rest_it_rests_and_each_knob_wakes_it_but_those_of_a_drawing_that_is_off():
     assert Sight().rests
     for name, knob in KNOBS.items():
         one = Sight()
         setattr(one, name, moved(knob))
-        assert not one.rests, name
+        assert one.rests == (name in DRAWN_BY), name
+        one.drawing = "canny"
+        assert not one.rests
+
+
+def test_a_drawing_shows_which_knobs_it_has():
+    one = Sight()
+    for way in ("off", "canny", "threshold"):
+        one.drawing = way
+        for name, knob in KNOBS.items():
+            assert knob.active is None or knob.active(one) == (DRAWN_BY[name] == way), name
 
 
 @pytest.mark.parametrize("name", KNOBS)
@@ -37,8 +52,9 @@ def test_at_rest_it_rests_and_each_knob_wakes_it():
 def test_each_knob_at_each_end_gives_a_picture_in_range_and_of_the_same_size(name, size):
     knob = KNOBS[name]
     x = torch.rand(1, 3, size[1], size[0]) * 2 - 1
-    for value in knob.choices or (knob.min, knob.max, (knob.min + knob.max) / 2):
+    for value in knob.choices or (knob.min, knob.max, knob.clipped((knob.min + knob.max) / 2)):
         one = Sight()
+        one.drawing = DRAWN_BY.get(name, "off")
         setattr(one, name, value)
         seen = one.treat(x.clone(), torch.rand_like(x))
         assert seen.shape == x.shape
@@ -50,9 +66,10 @@ def test_what_it_is_given_is_not_written_to():
     one = Sight()
     for name, knob in KNOBS.items():
         setattr(one, name, moved(knob))
-    one.treat(x, last)
-    assert torch.equal(x, planes())
-    assert torch.equal(last, planes(2))
+    for one.drawing in ("off", "canny", "threshold"):
+        one.treat(x, last)
+        assert torch.equal(x, planes())
+        assert torch.equal(last, planes(2))
 
 
 def test_gray_takes_the_colour_and_leaves_the_light():
@@ -177,6 +194,20 @@ def test_feedback_goes_on_over_a_switch_of_the_network():
         ({"mirror": "fold"}, lambda x: sight.mirrored(x, "fold")),
         ({"gray": 0.7}, lambda x: sight.grayed(x, 0.7)),
         ({"blur": 3.0}, lambda x: sight.blurred(x, 3.0)),
+        ({"gray": 1.0}, lambda x: sight.grayed(x, 1.0)),
+        ({"flatten": 0.6}, lambda x: drawing.flattened(x, 0.6)),
+        ({"pre_median": 4}, lambda x: drawing.median(x, 5)),
+        ({"pre_blur": 2.0}, lambda x: sight.blurred(x, 2.0)),
+        ({"levels": 0.6}, lambda x: drawing.levelled(x, 0.6)),
+        ({"coarse": 5.0}, lambda x: drawing.coarsened(x, 5.0)),
+        (
+            {"drawing": "canny", "canny_t1": 9.0, "canny_t2": 30.0},
+            lambda x: drawing.cannied(x, 9.0, 30.0),
+        ),
+        (
+            {"drawing": "threshold", "threshold_block": 7, "threshold_c": 5.0, "pencil": 0.3},
+            lambda x: drawing.thresholded(x, 7, 5.0, 0.3),
+        ),
         ({"zoom": 3.0, "blur": 3.0}, lambda x: sight.blurred(sight.zoomed(x, 3.0), 3.0)),
     ],
 )
@@ -184,14 +215,84 @@ def test_a_knob_is_its_function(knobs, made):
     one, x = Sight(), planes()
     for name, value in knobs.items():
         setattr(one, name, value)
-    assert torch.equal(one.treat(x, None), made(x))
-    assert not torch.equal(one.treat(x, None), x)
+    assert torch.allclose(one.treat(x, None), made(x), atol=1e-6)
+    assert not torch.allclose(one.treat(x, None), x, atol=0.01)
+
+
+ORDER = {
+    "zoom": 1.5, "mirror": "fold", "flatten": 1.0, "pre_median": 3, "pre_blur": 1.0, "levels": 1.0,
+    "coarse": 2.0, "drawing": "threshold", "pencil": 0.7, "blur": 1.5, "contrast": 1.5,
+    "invert": 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("drawn", ["off", "canny", "threshold"])
+def test_each_is_done_to_what_the_one_before_has_made(drawn):
+    knobs = ORDER | {"drawing": drawn}
+    one, x, last = Sight(), planes(), planes(2)
+    alone = Sight()
+    alone.feedback = one.feedback = 0.5
+    expected = alone.treat(x, last)
+    if drawn != "off":
+        expected = sight.grayed(expected, 1.0)
+    for name, value in knobs.items():
+        alone = Sight()
+        alone.pencil = knobs["pencil"]
+        setattr(alone, name, value)
+        setattr(one, name, value)
+        expected = alone.treat(expected, None)
+    assert torch.allclose(one.treat(x, last), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_a_batch_is_treated_as_its_pictures_one_by_one(name):
+    one, x = Sight(), torch.cat([planes(), planes(2)])
+    one.drawing = DRAWN_BY.get(name, "off")
+    setattr(one, name, moved(KNOBS[name]))
+    seen = one.treat(x, x.flip(0))
+    for i in range(2):
+        alone = one.treat(x[i : i + 1], x.flip(0)[i : i + 1])
+        assert torch.allclose(seen[i : i + 1], alone, atol=1e-5)
+
+
+def test_a_drawing_is_grey_whatever_is_drawn():
+    one, x = Sight(), planes()
+    for one.drawing in ("canny", "threshold"):
+        for one.pencil in (0.0, 1.0):
+            seen = one.treat(x, None)
+            assert torch.equal(seen[:, 0], seen[:, 1])
+            assert torch.equal(seen[:, 0], seen[:, 2])
+            assert seen.min() < 0 < seen.max()
+
+
+def test_invert_makes_white_lines_on_black_of_a_pens_and_the_other_way_round():
+    one, x = Sight(), planes()
+    for one.drawing in ("canny", "threshold"):
+        one.invert = 0.0
+        drawn = one.treat(x, None)
+        assert (drawn.mean() < 0) == (one.drawing == "canny")
+        one.invert = 1.0
+        assert torch.equal(one.treat(x, None), -drawn)
+
+
+def test_a_median_of_one_pixel_is_none():
+    one = Sight()
+    one.pre_median = 1
+    assert one.rests
+
+
+def test_what_it_gives_may_be_written_to():
+    one = Sight()
+    for knobs in ({"gray": 1.0}, {"drawing": "canny"}, {"drawing": "threshold"}):
+        for name, value in knobs.items():
+            setattr(one, name, value)
+        one.treat(planes(), None).add_(1.0)
 
 
 @pytest.mark.parametrize("blur", [5e-324, 1e-160, 1e-40, 0.29])
 def test_less_blur_than_any_is_none(blur):
     one = Sight()
-    one.blur = blur
+    one.blur = one.pre_blur = blur
     assert one.rests
     one.invert = 1.0
     assert torch.equal(one.treat(planes(), None), -planes())

@@ -15,19 +15,27 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 Number = float | Tensor  # one for all pictures, or (B,)
+Pair = tuple[int, int, str]  # planes of which one takes the least, the other the most
 
 LUMA = (0.0722, 0.7152, 0.2126)  # of blue, green, red: BT.709
 LEVEL = 2 / 255  # a level of 255 in [-1, 1]
 MOST_CONTRAST = 5.0  # times; a picture that would need more is flat, and spread the less for it
-SAMPLES = 4096  # pixels, about, of which the darkest and the brightest hundredth are told
+SAMPLES = 16384  # pixels, about, of which the darkest and the brightest hundredth are told
 CELLS = 32  # of the paper on the long side
 MOST_LIGHT = 4.0  # times
-PENCIL = 96.0  # levels from the paper to a pencil's black
-SURE = 0.5  # share of the whole picture's mean in a pencil's paper
+PENCIL = 72.0  # levels from the paper to a pencil's black
+INK = 1e-4  # of [-1, 1], from white to grey and to black: beyond what is rounded
+SURE = 0.6  # share of the whole picture's mean in a pencil's paper
 SIGMA = 1.0  # pixels
 STEEP = math.tan(math.pi / 8)  # a direction is one of four
+LEAST = 0.5  # levels; what is less steep was rounded
 MOST_ROUNDS = 1024  # steps along a line that is certain at one end only
-RANKS = 32767 / 2  # a median is found among so many steps of light on either side of grey
+# A wide median: of values so far apart, and then of its neighbours; the other way round it frays.
+STEPS = {
+    3: ((3, 1),), 5: ((5, 1),), 7: ((3, 2), (3, 1)), 9: ((3, 3), (3, 1)),
+    11: ((5, 2), (3, 1)), 13: ((3, 4), (5, 1)), 15: ((5, 3), (3, 1)),
+}  # fmt: skip
+RANKS = 16383.0  # a median is found among so many steps of light on either side of grey
 
 
 def light(x: Tensor) -> Tensor:
@@ -54,18 +62,19 @@ def _one_by_one(made: Callable[[Tensor, float], Tensor], x: Tensor, number: Numb
 
 def flattened(x: Tensor, amount: Number) -> Tensor:
     """The paper's uneven light taken away, by 0 to 1: each place is divided by the paper's light
-    there, in proportion to its mean; nothing gets brighter than `MOST_LIGHT` times.
+    there, in proportion to where it is brightest; by no more than `MOST_LIGHT`.
 
     The paper is the brightest about each place, seen so wide that what is drawn is not in it.
     """
-    height, width = x.shape[-2:]
-    cell = max(1, math.ceil(max(height, width) / CELLS))
-    cells = avg_pool2d(light(x), cell, ceil_mode=True, count_include_pad=False).add_(1)
-    paper = gaussian(max_pool2d(cells, 5, 1, 2), 3.0).clamp_(min=LEVEL)
-    gain = (paper.mean((-2, -1), keepdim=True) / paper).clamp_(max=MOST_LIGHT)
-    gain = (gain - 1) * _of_each(amount, x) + 1
-    gain = interpolate(gain, (height, width), mode="bilinear", align_corners=False)
-    return (x + 1).mul_(gain).sub_(1).clamp_(-1, 1)
+    side = max(x.shape[-2:])
+    paper = _fewer(light(x), max(1.0, side / CELLS)).add_(1)
+    paper = -max_pool2d(-max_pool2d(paper, 5, 1, 2), 5, 1, 2)  # what is dark and small is filled
+    for _ in range(2):
+        paper = avg_pool2d(paper, 5, 1, 2, count_include_pad=False)
+    paper.clamp_(min=LEVEL)
+    gain = (paper.amax((-2, -1), keepdim=True) / paper).clamp_(max=MOST_LIGHT).sub_(1)
+    gain = _more(gain.mul_(_of_each(amount, x)), x.shape)
+    return (x * gain).add_(gain).add_(x).clamp_(-1, 1)
 
 
 def levelled(x: Tensor, amount: Number) -> Tensor:
@@ -77,15 +86,13 @@ def levelled(x: Tensor, amount: Number) -> Tensor:
     """
     sample = _sampled(light(x)).flatten(1)
     rank = 1 + sample.shape[1] // 100
-    dark = sample.kthvalue(rank, 1).values
-    bright = sample.kthvalue(sample.shape[1] + 1 - rank, 1).values
+    dark = sample.topk(rank, largest=False, sorted=False).values.amax(1).view(-1, 1, 1, 1)
+    bright = sample.topk(rank, sorted=False).values.amin(1).view(-1, 1, 1, 1)
     span = (bright - dark).clamp_(min=1e-6)
-    least = 2 / MOST_CONTRAST
-    gain = torch.minimum(2 / span, 1 + (MOST_CONTRAST - 1) / least * span)
-    still = (dark + bright) / (2 - span).clamp_(min=1e-6)  # the light that stays what it is
-    gain = (gain - 1) * (amount.to(x) if isinstance(amount, Tensor) else amount) + 1
-    gain, still = gain.view(-1, 1, 1, 1), still.clamp_(-1, 1).view(-1, 1, 1, 1)
-    return torch.addcmul(still * (1 - gain), x, gain).clamp_(-1, 1)
+    still = ((dark + bright) / (2 - span).clamp_(min=1e-6)).clamp_(-1, 1)  # stays what it is
+    gain = torch.minimum(2 / span, 1 + (MOST_CONTRAST - 1) * MOST_CONTRAST / 2 * span)
+    gain = (gain - 1) * _of_each(amount, x) + 1
+    return (x * gain).add_(still * (1 - gain)).clamp_(-1, 1)
 
 
 def _sampled(x: Tensor) -> Tensor:
@@ -99,17 +106,24 @@ def coarsened(x: Tensor, times: Number) -> Tensor:
 
 
 def _coarsened(x: Tensor, times: float) -> Tensor:
-    rows, columns = (max(1, round(side / times)) for side in x.shape[-2:])
+    return _more(_fewer(x, times), x.shape).clamp_(-1, 1)
+
+
+def _fewer(x: Tensor, times: float) -> Tensor:
+    """Averaged down to `times` fewer pixels a side, at least one."""
     height, width = x.shape[-2:]
-    if (rows, columns) == (height, width):
-        return x
-    fewer_rows, more_rows = _scales(height, rows, x.device)
-    fewer_columns, more_columns = _scales(width, columns, x.device)
-    small = fewer_rows @ x @ fewer_columns.T
-    return (more_rows @ small @ more_columns.T).clamp_(-1, 1)
+    down, _ = _scales(height, max(1, round(height / times)), x.device)
+    along, _ = _scales(width, max(1, round(width / times)), x.device)
+    return down @ x @ along.T
 
 
-@functools.lru_cache(maxsize=32)
+def _more(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """Enlarged to the sides of `shape` by cubics, edges continued."""
+    (rows, columns), (height, width) = x.shape[-2:], shape[-2:]
+    return _scales(height, rows, x.device)[1] @ x @ _scales(width, columns, x.device)[1].T
+
+
+@functools.lru_cache(maxsize=16)
 def _scales(many: int, few: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Areas' means as (few, many), and torch's own cubics as (many, few): as matrices, for on a
     CPU its filters take a hundred times as long."""
@@ -124,69 +138,100 @@ def _scales(many: int, few: int, device: torch.device) -> tuple[Tensor, Tensor]:
 def median(x: Tensor, side: int) -> Tensor:
     """The median of each pixel's square of `side` (1 to 15, odd; an even one counts as one more).
 
-    From 7 on it is a median of medians: of nine squares of 3 (from 11 on: of 5) that together
-    cover the whole. Exact to a 32767th of the range.
+    From 7 on it is a median of medians, which differs from it by less than the next size does
+    (`STEPS`). Exact to a 32766th of the range.
     """
     side |= 1
     if side == 1:
         return x
-    ranks = continued(x, side // 2).mul(RANKS).round_().to(torch.int16)
-    if side <= 5:
-        ranks = _median(ranks, side, 1)
-    else:
-        first = 3 if side < 11 else 5
-        ranks = _median(_median(ranks, first, 1), 3, (side - first) // 2)
-    return ranks.to(x.dtype).mul_(1 / RANKS)
+    ranks = continued(x, side // 2).mul_(RANKS).round_().to(torch.int16)
+    for taken, apart in STEPS[side]:
+        ranks = _middle(ranks, taken, apart)
+    return ranks.to(x.dtype).div_(RANKS)
 
 
-def _median(wide: Tensor, side: int, apart: int) -> Tensor:
-    """The median of side × side values `apart` from each other; no value looks over the edge."""
+def _middle(wide: Tensor, side: int, apart: int) -> Tensor:
+    """The median of side × side values `apart` from each other; no square reaches over the edge.
+
+    Every column is put in order once, for all squares that it is in; then a square's columns are
+    merged as far as its middle asks for. Least and most of whole planes, with no branch, are what
+    a processor does fastest.
+    """
     height, width = (length - apart * (side - 1) for length in wide.shape[-2:])
-    places = range(0, apart * side, apart)
+    order, merge, middle = _network(side)
+    columns = [wide[..., apart * i : apart * i + height, :].clone() for i in range(side)]
+    _put_in_order(columns, order)
     planes = [
-        wide[..., row : row + height, column : column + width].contiguous()
-        for row in places
-        for column in places
+        column[..., apart * i : apart * i + width].contiguous()
+        for i in range(side)
+        for column in columns
     ]
-    for low, high, low_counts, high_counts in _selection(side * side):
+    _put_in_order(planes, merge)
+    return planes[middle]
+
+
+def _put_in_order(planes: list[Tensor], pairs: Sequence[Pair]) -> None:
+    spare = torch.empty_like(planes[0])
+    for low, high, asked in pairs:
         one, other = planes[low], planes[high]
-        if low_counts:
-            planes[low] = torch.minimum(one, other, out=None if high_counts else one)
-        if high_counts:
+        if asked == "high":
             torch.maximum(one, other, out=other)
-    return planes[side * side // 2]
+        elif asked == "low":
+            torch.minimum(one, other, out=one)
+        else:
+            torch.minimum(one, other, out=spare)
+            torch.maximum(one, other, out=other)
+            planes[low], spare = spare, one
 
 
 @functools.cache
-def _selection(count: int) -> tuple[tuple[int, int, bool, bool], ...]:
-    """Pairs to put in order, one after the other, until the middle one of `count` is in its
-    place, and which of the two still counts then: Batcher's sort (Knuth 5.2.2 M), without what
-    the middle does not ask for."""
-    pairs = []
-    top = 1 << ((count - 1).bit_length() - 1)
-    step = top
-    while step:
-        far, rest, apart = top, 0, step
-        while True:
-            pairs += [(i, i + apart) for i in range(count - apart) if i & step == rest]
-            if far == step:
-                break
-            apart, far, rest = far - step, far // 2, step
-        step //= 2
-    counts, kept = {count // 2}, []
-    for low, high in reversed(pairs):
-        if low in counts or high in counts:
-            kept.append((low, high, low in counts, high in counts))
-            counts |= {low, high}
-    return tuple(reversed(kept))
+def _network(side: int) -> tuple[list[Pair], list[Pair], int]:
+    """How to put `side` planes in order; how to merge so many columns in order, each as many
+    planes, as far as their median; and which plane holds it then."""
+    order: list[tuple[int, int]] = []
+    places = _merged_all([[i] for i in range(side)], order)
+    merge: list[tuple[int, int]] = []
+    columns = [[side * i + place for place in places] for i in range(side)]
+    middle = _merged_all(columns, merge)[side * side // 2]
+    asked, kept = {middle}, []
+    for low, high in reversed(merge):
+        if low in asked or high in asked:
+            both = low in asked and high in asked
+            kept.append((low, high, "both" if both else "low" if low in asked else "high"))
+            asked |= {low, high}
+    return [(low, high, "both") for low, high in order], kept[::-1], middle
+
+
+def _merged_all(runs: list[list[int]], pairs: list[tuple[int, int]]) -> list[int]:
+    """Places in order, from runs of places in order, by `pairs` to compare (least goes first)."""
+    if len(runs) == 1:
+        return runs[0]
+    half = len(runs) // 2
+    return _merged(_merged_all(runs[:half], pairs), _merged_all(runs[half:], pairs), pairs)
+
+
+def _merged(one: list[int], other: list[int], pairs: list[tuple[int, int]]) -> list[int]:
+    """Batcher's odd-even merge (1968), of any two lengths."""
+    if not one or not other:
+        return one + other
+    if len(one) == len(other) == 1:
+        pairs.append((one[0], other[0]))
+        return one + other
+    odd = _merged(one[::2], other[::2], pairs)
+    even = _merged(one[1::2], other[1::2], pairs)
+    merged = odd[:1]
+    for high, low in zip(odd[1:], even, strict=False):
+        pairs.append((low, high))
+        merged += [low, high]
+    return merged + odd[1 + len(even) :] + even[max(0, len(odd) - 1) :]
 
 
 # Lines
 
 
 def thresholded(x: Tensor, block: Number, c: Number, pencil: Number) -> Tensor:
-    """A pen drawing: black where the light is `c` levels or more under the mean of its square of
-    `block` pixels (odd, from 3), white elsewhere.
+    """A pen drawing: black where the light is more than `c` levels under the mean of its square
+    of `block` pixels (odd, from 3), white elsewhere.
 
     `pencil`, 0 to 1, makes of the black a grey as deep as the light is under that, and lets the
     mean of the whole picture have a say, so that what is dark all over stays dark.
@@ -196,7 +241,8 @@ def thresholded(x: Tensor, block: Number, c: Number, pencil: Number) -> Tensor:
     whole = seen.mean((-2, -1), keepdim=True)
     paper = near + (whole - near) * (SURE * soft)
     over = seen - paper + _of_each(c, x) * LEVEL  # below 0 there is a line
-    return over.div_(soft * (PENCIL * LEVEL / 2) + 1e-6).add_(1).clamp_(-1, 1).expand_as(x)
+    tone = over.div_(soft * (PENCIL * LEVEL / 2) + INK).add_(1).clamp_(-1, 1)
+    return tone.expand_as(x).contiguous()
 
 
 def cannied(x: Tensor, low: Number, high: Number, sigma: float = SIGMA, width: int = 1) -> Tensor:
@@ -209,18 +255,18 @@ def cannied(x: Tensor, low: Number, high: Number, sigma: float = SIGMA, width: i
     """
     seen = light(x)
     steep, ridge = _ridges(gaussian(seen, sigma) if sigma > 0 else seen)
-    first, second = (_of_each(number, steep) for number in (low, high))
-    weak, strong = ((steep > threshold).view(-1) & ridge for threshold in (first, second))
+    first, second = _of_each(low, steep), _of_each(high, steep)
+    weak, strong = (_over(steep, threshold).view(-1) & ridge for threshold in (first, second))
     weak, strong = weak | strong, weak & strong  # whichever was which
     row = steep.shape[-1]
     line = _followed(strong, weak, row)
     if width == 2:
-        line[1:] |= line[:-1].clone()
-        line[row:] |= line[:-row].clone()
+        line[1:].logical_or_(line[:-1].clone())
+        line[row:].logical_or_(line[:-row].clone())
     elif width > 2:
         line = _grown(line, row)
     line = line.view(steep.shape)[..., 1:-1, 1:-1]
-    return line.to(x.dtype).mul_(2).sub_(1).expand_as(x)
+    return line.to(x.dtype).mul_(2).sub_(1).expand_as(x).contiguous()
 
 
 def _ridges(seen: Tensor) -> tuple[Tensor, Tensor]:
@@ -238,20 +284,25 @@ def _ridges(seen: Tensor) -> tuple[Tensor, Tensor]:
     flat, across, down = steep.view(-1), across.view(-1), down.view(-1)
     here = flat[row + 1 : -row - 1]
 
-    def over(step: int, also: bool) -> Tensor:
-        there = flat[row + 1 + step : len(flat) - row - 1 + step]
-        return here >= there if also else here > there
+    def there(step: int) -> Tensor:
+        return flat[row + 1 + step : len(flat) - row - 1 + step]
 
-    level = down.abs() < across.abs() * STEEP
-    upright = across.abs() < down.abs() * STEEP
-    falling = (across > 0) == (down > 0)
+    level = _over(across.abs() * STEEP, down.abs())
+    upright = _over(down.abs() * STEEP, across.abs())
+    falling = _over(across * down, 0.0)
     level, upright, falling = (mask[row + 1 : -row - 1] for mask in (level, upright, falling))
-    ridge = level & over(-1, False) & over(1, True)
-    ridge |= upright & over(-row, False) & over(row, True)
-    slanted = falling & over(-row - 1, False) & over(row + 1, False)
-    slanted |= ~falling & over(1 - row, False) & over(row - 1, False)
+    ridge = level & _over(here, there(-1)) & ~_over(there(1), here)
+    ridge |= upright & _over(here, there(-row)) & ~_over(there(row), here)
+    slanted = falling & _over(here, there(-row - 1)) & _over(here, there(row + 1))
+    slanted |= ~falling & _over(here, there(1 - row)) & _over(here, there(row - 1))
     ridge |= slanted & ~(level | upright)
+    ridge &= _over(here, LEAST)
     return steep, pad(ridge, (row + 1, row + 1))
+
+
+def _over(one: Tensor, other: Number) -> Tensor:
+    """one > other, by way of a float: a third of the time of asking for a truth."""
+    return torch.gt(one, other, out=torch.empty_like(one)).to(torch.bool)
 
 
 def _followed(strong: Tensor, weak: Tensor, row: int) -> Tensor:
@@ -267,11 +318,11 @@ def _followed(strong: Tensor, weak: Tensor, row: int) -> Tensor:
 def _grown(mask: Tensor, row: int) -> Tensor:
     """With the eight neighbours of what is true, in rows of `row`, one after the other."""
     wide = mask.clone()
-    wide[1:] |= mask[:-1]
-    wide[:-1] |= mask[1:]
+    wide[1:].logical_or_(mask[:-1])
+    wide[:-1].logical_or_(mask[1:])
     tall = wide.clone()
-    tall[row:] |= wide[:-row]
-    tall[:-row] |= wide[row:]
+    tall[row:].logical_or_(wide[:-row])
+    tall[:-row].logical_or_(wide[row:])
     return tall
 
 

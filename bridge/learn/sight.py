@@ -2,8 +2,10 @@
 
 Pure functions on (B, 3, H, W) float32, blue green red, in [-1, 1]; each at rest is not called at
 all. What comes out is also what the network is to give back. The order is that of a camera before
-a screen: the screen's last picture is mixed in, then the lens zooms, mirrors stand in the way, and
-what is seen is developed.
+a screen: feedback (the screen's last picture is mixed in), zoom (the lens), mirror (in its way);
+then what is seen is developed: gray, flatten, pre_median, pre_blur, levels, coarse; drawn:
+drawing; and the drawing treated: blur, contrast, invert. From where only the light counts, for
+there is no colour left or a drawing follows, it is one plane instead of three.
 """
 
 import math
@@ -12,7 +14,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
 
-from bridge.learn.drawing import gaussian, light
+from bridge.learn.drawing import (
+    cannied,
+    coarsened,
+    flattened,
+    gaussian,
+    levelled,
+    light,
+    median,
+    thresholded,
+)
 from bridge.params import Param
 
 SOFTEST = 0.3  # pixels of deviation; less is no blur
@@ -35,6 +46,50 @@ class Sight:
         doc="flip: a looking glass; fold: the left half on both sides; four: a quarter four times",
     )  # fmt: skip
     gray = Param(0.0, min=0.0, max=1.0, doc="how much colour is taken away")
+    flatten = Param(
+        0.0, min=0.0, max=1.0,
+        doc="how much of a paper's uneven light is taken away",
+    )  # fmt: skip
+    pre_median = Param(
+        0, min=0, max=15, unit="px",
+        doc="takes specks and thin lines away, in squares of so many pixels; up to 1 = off",
+    )  # fmt: skip
+    pre_blur = Param(
+        0.0, min=0.0, max=16.0, taper="log", floor=SOFTEST, unit="px",
+        doc="softens what is drawn, before it is: fewer and longer lines; 0 = off",
+    )  # fmt: skip
+    levels = Param(
+        0.0, min=0.0, max=1.0,
+        doc="how much of the way the darkest goes to black and the brightest to white",
+    )  # fmt: skip
+    coarse = Param(
+        1.0, min=1.0, max=32.0, taper="log",
+        doc="seen through so many times fewer pixels, and smoothly enlarged; 1 = off",
+    )  # fmt: skip
+    drawing = Param(
+        "off", choices=("off", "canny", "threshold"),
+        doc="canny: outlines, white on black; threshold: as with a pen, dark on white paper",
+    )  # fmt: skip
+    canny_t1 = Param(
+        50.0, min=0.0, max=255.0, active=lambda self: self.drawing == "canny",
+        doc="how steep an outline is to be to go on, in levels of 255",
+    )  # fmt: skip
+    canny_t2 = Param(
+        100.0, min=0.0, max=255.0, active=lambda self: self.drawing == "canny",
+        doc="how steep an outline is to be somewhere to be drawn at all, in levels of 255",
+    )  # fmt: skip
+    threshold_block = Param(
+        11, min=3, max=101, unit="px", active=lambda self: self.drawing == "threshold",
+        doc="side of the square that a line is to be darker than: small for thin lines; odd",
+    )  # fmt: skip
+    threshold_c = Param(
+        10.0, min=0.0, max=64.0, active=lambda self: self.drawing == "threshold",
+        doc="by how many levels of 255 it is to be darker: more leaves more paper white",
+    )  # fmt: skip
+    pencil = Param(
+        0.0, min=0.0, max=1.0, active=lambda self: self.drawing == "threshold",
+        doc="from hard ink to a pencil's greys",
+    )  # fmt: skip
     blur = Param(
         0.0, min=0.0, max=64.0, taper="log", floor=SOFTEST, unit="px",
         doc="softens what is seen, by this deviation; 0 = off",
@@ -48,11 +103,22 @@ class Sight:
     @property
     def rests(self) -> bool:
         """Whether it leaves a picture as it is."""
-        return (
+        return not self._develops and (
             self.feedback == self.gray == self.invert == 0
             and self.blur < SOFTEST
             and self.zoom == self.contrast == 1
             and self.mirror == "off"
+        )
+
+    @property
+    def _develops(self) -> bool:
+        return (
+            self.flatten > 0
+            or self.pre_median > 1
+            or self.pre_blur >= SOFTEST
+            or self.levels > 0
+            or self.coarse > 1
+            or self.drawing != "off"
         )
 
     def treat(self, x: Tensor, last: Tensor | None) -> Tensor:
@@ -63,12 +129,34 @@ class Sight:
             x = zoomed(x, self.zoom)
         if self.mirror != "off":
             x = mirrored(x, self.mirror)
-        if self.gray > 0:
+        if self.gray == 1 or self.drawing != "off":
+            x = light(x)
+        elif self.gray > 0:
             x = grayed(x, self.gray)
+        if self._develops:
+            x = self._drawn(self._developed(x))
         if self.blur >= SOFTEST:
             x = blurred(x, self.blur)
         if self.contrast != 1 or self.invert > 0:
             x = (x * (self.contrast * (1 - 2 * self.invert))).clamp_(-1, 1)
+        return x if x.shape[1] == 3 else x.repeat(1, 3, 1, 1)
+
+    def _developed(self, x: Tensor) -> Tensor:
+        if self.flatten > 0:
+            x = flattened(x, self.flatten)
+        if self.pre_median > 1:
+            x = median(x, self.pre_median)
+        if self.pre_blur >= SOFTEST:
+            x = blurred(x, self.pre_blur)
+        if self.levels > 0:
+            x = levelled(x, self.levels)
+        return coarsened(x, self.coarse) if self.coarse > 1 else x
+
+    def _drawn(self, x: Tensor) -> Tensor:
+        if self.drawing == "canny":
+            return cannied(x, self.canny_t1, self.canny_t2)
+        if self.drawing == "threshold":
+            return thresholded(x, self.threshold_block, self.threshold_c, self.pencil)
         return x
 
 
