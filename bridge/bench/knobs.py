@@ -32,7 +32,12 @@ from bridge.space import AddressSpace
 TAUGHT, HELD, SWEPT, RESTED = 150, 40, 90, 90  # frames
 HEALED = 18.0  # dB that a network is to reach at rest
 NETS = ("paint", "ghost")  # a knob is moved on the first of these that has it
-WITH: dict[str, dict[str, Any]] = {"/learn/budget": {"/learn/steps": 16}}  # what else it needs
+PEN, OUTLINE = {"/see/drawing": "threshold"}, {"/see/drawing": "canny"}
+WITH: dict[str, dict[str, Any]] = {  # what else a knob needs
+    "/learn/budget": {"/learn/steps": 16},
+    "/see/canny_t1": OUTLINE, "/see/canny_t2": OUTLINE,
+    "/see/threshold_block": PEN, "/see/threshold_c": PEN, "/see/pencil": PEN,
+}  # fmt: skip
 BUDGETED = 1.0  # seconds a frame while the budget is what holds the steps back
 NUDGE = 1e-6
 WIDTH = 130  # of the table
@@ -80,7 +85,8 @@ def _knobs(taught: Sequence["Taught"]) -> Iterator[tuple["Taught", Knob]]:
     met = set()
     for one in taught:
         for knob in one.space:
-            if knob.access == "rw" and knob.active and knob.address not in met:
+            here = knob.active or knob.address in WITH
+            if knob.access == "rw" and here and knob.address not in met:
                 met.add(knob.address)
                 yield one, knob
 

@@ -35,6 +35,9 @@ STEPS = {
     3: ((3, 1),), 5: ((5, 1),), 7: ((3, 2), (3, 1)), 9: ((3, 3), (3, 1)),
     11: ((5, 2), (3, 1)), 13: ((3, 4), (5, 1)), 15: ((5, 3), (3, 1)),
 }  # fmt: skip
+# Values: what is larger torch shares out among threads, which wait for each other at each of
+# hundreds of steps.
+UNSHARED = 32768
 RANKS = 16383.0  # a median is found among so many steps of light on either side of grey
 
 
@@ -144,10 +147,13 @@ def median(x: Tensor, side: int) -> Tensor:
     side |= 1
     if side == 1:
         return x
-    ranks = continued(x, side // 2).mul_(RANKS).round_().to(torch.int16)
+    wide = continued(x, side // 2).mul_(RANKS).round_().to(torch.int16)
+    height = x.shape[-2]
+    strip = height if x.device.type != "cpu" else max(1, UNSHARED * height // x.numel())
+    strips = [wide[..., top : top + strip + side - 1, :] for top in range(0, height, strip)]
     for taken, apart in STEPS[side]:
-        ranks = _middle(ranks, taken, apart)
-    return ranks.to(x.dtype).div_(RANKS)
+        strips = [_middle(one, taken, apart) for one in strips]
+    return torch.cat(strips, -2).to(x.dtype).div_(RANKS)
 
 
 def _middle(wide: Tensor, side: int, apart: int) -> Tensor:
@@ -258,14 +264,11 @@ def cannied(x: Tensor, low: Number, high: Number, sigma: float = SIGMA, width: i
     first, second = _of_each(low, steep), _of_each(high, steep)
     weak, strong = (_over(steep, threshold).view(-1) & ridge for threshold in (first, second))
     weak, strong = weak | strong, weak & strong  # whichever was which
-    row = steep.shape[-1]
-    line = _followed(strong, weak, row)
+    line = _followed(strong.view(steep.shape), weak.view(steep.shape), width > 2)
     if width == 2:
-        line[1:].logical_or_(line[:-1].clone())
-        line[row:].logical_or_(line[:-row].clone())
-    elif width > 2:
-        line = _grown(line, row)
-    line = line.view(steep.shape)[..., 1:-1, 1:-1]
+        line[..., 1:] |= line[..., :-1].clone()
+        line[..., 1:, :] |= line[..., :-1, :].clone()
+    line = line[..., 1 : 1 + x.shape[-2], 1:-1]
     return line.to(x.dtype).mul_(2).sub_(1).expand_as(x).contiguous()
 
 
@@ -305,24 +308,41 @@ def _over(one: Tensor, other: Number) -> Tensor:
     return torch.gt(one, other, out=torch.empty_like(one)).to(torch.bool)
 
 
-def _followed(strong: Tensor, weak: Tensor, row: int) -> Tensor:
-    """What of `weak` hangs together with something of `strong`, through sides or corners."""
-    for round_ in range(MOST_ROUNDS):
-        more = _grown(strong, row) & weak
-        if round_ % 8 == 7 and torch.equal(more, strong):
+def _followed(strong: Tensor, weak: Tensor, grown: bool) -> Tensor:
+    """What of `weak` hangs together with something of `strong`, through sides or corners, and
+    all its neighbours if it is to be `grown`: (B, 1, H, W), with a rim of False."""
+    row = weak.shape[-1]
+    found, weak = _packed(strong), _packed(weak)
+    for step in range(MOST_ROUNDS):
+        more = _grown(found, row) & weak
+        if step % 8 == 7 and torch.equal(more, found):
             break
-        strong = more
-    return strong
+        found = more
+    if grown:
+        found = _grown(found, row)
+    bits = torch.arange(8, dtype=torch.uint8, device=found.device).view(8, 1)
+    rows = found.view(len(strong), 1, -1, 1, row) >> bits
+    return (rows & 1).view(len(strong), 1, -1, row).to(torch.bool)
+
+
+def _packed(mask: Tensor) -> Tensor:
+    """Eight rows to a byte, all pictures one after the other: a round over a picture is then too
+    small for torch to share it out among threads, which wait for each other each time."""
+    batch, _, height, row = mask.shape
+    rows = pad(mask, (0, 0, 0, -height % 8)).view(batch, -1, 8, row)
+    bits = 1 << torch.arange(8, device=mask.device)
+    return (rows * bits.to(torch.uint8).view(8, 1)).sum(2, dtype=torch.uint8).view(-1)
 
 
 def _grown(mask: Tensor, row: int) -> Tensor:
-    """With the eight neighbours of what is true, in rows of `row`, one after the other."""
+    """With the eight neighbours of each; `mask` is packed."""
     wide = mask.clone()
-    wide[1:].logical_or_(mask[:-1])
-    wide[:-1].logical_or_(mask[1:])
-    tall = wide.clone()
-    tall[row:].logical_or_(wide[:-row])
-    tall[:-row].logical_or_(wide[row:])
+    wide[1:].bitwise_or_(mask[:-1])
+    wide[:-1].bitwise_or_(mask[1:])
+    tall = wide | (wide << 1)
+    tall.bitwise_or_(wide >> 1)
+    tall[row:].bitwise_or_(wide[:-row] >> 7)
+    tall[:-row].bitwise_or_(wide[row:] << 7)
     return tall
 
 
