@@ -71,6 +71,8 @@ def test_any_picture_of_any_size_stays_finite_and_in_range(way, size):
         assert made.isfinite().all()
         assert made.abs().max() <= 1
         assert torch.equal(x, kept)
+        made.add_(1.0)  # it is the caller's own
+        assert torch.equal(x, kept)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -130,22 +132,23 @@ def test_a_picture_turned_over_is_drawn_turned_over(way):
 
 def test_paper_under_a_lamp_gets_the_same_light_all_over_and_keeps_what_is_drawn_on_it():
     paper = torch.ones(1, 3, 64, 96) * torch.tensor([0.6, 0.7, 0.8]).view(3, 1, 1)
-    paper[..., 30:33, 10:86] *= 0.3
+    paper[..., 26:37, 40:51] *= 0.3
     lamp = torch.linspace(1.0, 0.4, 96)
     flat = (drawing.flattened(paper * lamp * 2 - 1, 1.0) + 1) / 2
     ground = flat[:, 1, :20]
     assert float(ground.max() / ground.min()) < 1.2  # it was 2.5
-    line = flat[:, 1, 31, 10:86] / flat[:, 1, 20, 10:86]
-    assert (line - 0.3).abs().max() < 0.05
+    drawn = flat[:, 1, 26:37, 40:51] / flat[:, 1, 10, 40:51]
+    assert (drawn - 0.3).abs().max() < 0.03
     ratio = flat[:, 2] / flat[:, 0]
     assert (ratio - 0.8 / 0.6).abs().max() < 1e-3  # the colour is kept
 
 
 def test_nothing_gets_darker_and_nothing_more_than_so_many_times_brighter_when_flattened():
     x = scene(seed=3) * 0.4 - 0.5
+    x[..., 28:] = x[..., 28:] * 0.01 - 0.98
     times = (drawing.flattened(x, 1.0) + 1) / (x + 1)
-    assert times.min() > 0.95
-    assert times.max() < 1.1 * drawing.MOST_LIGHT
+    assert times.min() > 0.9  # cubics go a little beyond
+    assert drawing.MOST_LIGHT < times.max() < 1.1 * drawing.MOST_LIGHT
     assert torch.allclose(drawing.flattened(filled(80), 1.0), filled(80), atol=1e-5)
 
 
@@ -226,13 +229,22 @@ def test_a_median_takes_specks_away_and_leaves_edges_where_they_are(side):
     assert drawing.median(x, side)[..., 8 + side // 2, 8 + side // 2].min() > 0.99
 
 
+@pytest.mark.parametrize("side", [3, 5, 11])
+def test_a_median_made_in_strips_is_the_same(side, monkeypatch):
+    x = scene() + 0.2 * dots(1, 3, 40, 56)
+    whole = drawing.median(x.clamp(-1, 1), side)
+    for values in (1, 56 * 3 * 7, 56 * 3 * 39):
+        monkeypatch.setattr(drawing, "UNSHARED", values)
+        assert torch.equal(drawing.median(x.clamp(-1, 1), side), whole)
+
+
 @pytest.mark.parametrize("side", [7, 9, 11, 13, 15])
-def test_a_wide_median_is_nearer_to_its_own_than_to_the_next_size(side):
+def test_a_wide_median_is_much_nearer_to_its_own_size_than_to_the_next(side):
     x = scene(48, 48, seed=2) + 0.3 * dots(1, 3, 48, 48, seed=5)
     levels = plane(x.clamp(-1, 1))
     own, smaller = (np.median(windows(levels, n), axis=(-2, -1)) for n in (side, side - 2))
     made = plane(drawing.median(x.clamp(-1, 1), side))
-    assert abs(made - own).mean() < abs(smaller - own).mean() * 1.5
+    assert abs(made - own).mean() < abs(smaller - own).mean() * 0.6
     assert abs(made - own).mean() < 0.3 * abs(levels - own).mean()
 
 
@@ -356,14 +368,18 @@ def test_a_line_that_is_certain_at_one_end_is_followed_to_the_other():
 def test_a_line_on_a_flat_ground_is_as_wide_as_is_asked():
     x = filled(40, 30, 30)
     x[..., 15:] = 0.8
-    for width in (1, 2, 3):
-        drawn = drawing.cannied(x, 50.0, 100.0, 1.0, width)
-        assert ((drawn > 0).sum(-1) == width).all()
+    for sigma in (0.0, 1.0):  # at 0 both sides of the step are as steep, and one is the line
+        for width in (1, 2, 3):
+            drawn = drawing.cannied(x, 50.0, 100.0, sigma, width)
+            assert ((drawn > 0).sum(-1) == width).all()
+            drawn = drawing.cannied(x.transpose(-1, -2), 50.0, 100.0, sigma, width)
+            assert ((drawn > 0).sum(-2) == width).all()
 
 
 def test_a_flat_picture_has_no_edges_at_any_threshold():
-    flat = torch.full((1, 3, 30, 40), 0.3)
-    assert drawing.cannied(flat, 0.0, 0.0).max() == -1.0
+    rounded = torch.full((1, 3, 30, 40), 0.3) + 1e-6 * dots(1, 3, 30, 40)
+    for sigma in (0.0, 1.0):
+        assert drawing.cannied(rounded, 0.0, 0.0, sigma).max() == -1.0
 
 
 # What they are made with
