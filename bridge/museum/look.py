@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bridge.install import pip
-from bridge.museum import alike, edges
+from bridge.museum import alike, bars, edges
 
 try:
     from PIL import Image, ImageCms, UnidentifiedImageError
@@ -31,6 +31,7 @@ MOST_PIXELS = 178_000_000  # a bomb, or a scan that wants a gigabyte: Pillow's o
 LEAST_SIDE = 96
 MOST_ASPECT = 8.0
 ROOM = 2  # times `side` is what a picture is decoded to, so that margins can go
+COARSE = 320  # pixels on the longest side of what bars are looked for in
 LEAST_DEVIATION = 4.0  # levels: a picture of less is all one colour
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
@@ -100,14 +101,17 @@ def _found(picture: Image.Image, side: int) -> Found:
     _check_size(*picture.size)
     upright = _upright(picture, side)
     shrunk = short / min(upright.size)
-    top, bottom, left, right = edges.within(np.asarray(upright))
+    coarse = np.asarray(upright.reduce(max(1, round(max(upright.size) / COARSE))))
+    if bars.is_card(coarse):
+        raise Unfit("a test card of colour bars")
+    top, bottom, left, right = edges.within(np.asarray(upright), coarse)
     _check_size(round((right - left) * shrunk), round((bottom - top) * shrunk))
     small = _shrunk(upright.crop((left, top, right, bottom)), side)
-    pixels = np.ascontiguousarray(np.asarray(small)[..., ::-1])
-    palette = palette_of(pixels)
+    kept = np.ascontiguousarray(np.asarray(small)[..., ::-1])
+    palette = palette_of(kept)
     if max(palette[3:]) * 255 < LEAST_DEVIATION:
         raise Unfit("all of one colour")
-    return Found(pixels, area, _print(small), palette)
+    return Found(kept, area, _print(small), palette)
 
 
 def _print(picture: Image.Image) -> int:
