@@ -137,7 +137,8 @@ def read_list(folder: Path, card: Mapping[str, Any]) -> list[Entry]:
     """A line for each picture. Raises Refusal where one cannot be read, or they do not fit together
     or the card."""
     place = folder / LIST
-    lines = enumerate(_text(place).splitlines(), 1)
+    # Not splitlines, which also takes the breaks of Unicode that a title may have in it.
+    lines = enumerate(_text(place).removesuffix("\n").split("\n"), 1)
     entries = [_entry(place, number, _json(place, line, number)) for number, line in lines]
     held = sum(entry.held for entry in entries)
     if (len(entries) - held, held) != (card["pictures"], card["held_out"]):

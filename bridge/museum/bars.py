@@ -24,7 +24,8 @@ SPAN = 0.5  # of the row, that ticks or patches reach across
 
 
 def is_card(picture: np.ndarray) -> bool:
-    """Whether a coarse (H, W, 3) uint8 is a test card altogether: bars of the pure colours, half its height."""
+    """Whether a coarse (H, W, 3) uint8 is a test card: bars of the pure colours, half as high as
+    it is."""
     least = len(picture) // 2
     for first, end in _blocks(_bar_rows(picture)):
         if end - first >= least:
@@ -52,7 +53,8 @@ def _bar_rows(rows: np.ndarray) -> np.ndarray:
     levels = rows.astype(np.int16)
     flat = (np.abs(np.diff(levels, axis=1)).max(2) <= FLAT).mean(1) >= FLAT_SHARE
     still = (np.abs(np.diff(levels, axis=0)).max(2) <= FLAT).mean(1) >= STILL_SHARE
-    return flat & np.append(still, still[-1:] if len(still) else False)
+    bar: np.ndarray = flat & np.append(still, still[-1:])
+    return bar
 
 
 def _blocks(rows: np.ndarray) -> list[tuple[int, int]]:

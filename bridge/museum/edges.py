@@ -1,6 +1,7 @@
 """What a scan has around the picture: margins of one colour, and bars and rulers (`bars`).
 
-Each side is looked at from its edge inwards. A margin is rows of one colour: cardboard, white, grey or black, or a drawn frame.
+Each side is looked at from its edge inwards. A margin is rows of one colour: cardboard, white, grey
+or black, or a drawn frame.
 """
 
 import numpy as np
