@@ -215,13 +215,13 @@ def test_a_line_that_is_no_picture_is_told(museum):
 def test_a_list_without_one_of_its_lines_is_told(museum):
     place = museum / shards.LIST
     place.write_text(place.read_text("utf-8").partition("\n")[2], encoding="utf-8")
-    with pytest.raises(Refusal, match="does not list what card.json counts"):
+    with pytest.raises(Refusal, match=r"does not list what card.json counts"):
         Shards(museum)
 
 
 def test_no_list_is_told(museum):
     (museum / shards.LIST).unlink()
-    with pytest.raises(Refusal, match="pictures.jsonl: cannot be read"):
+    with pytest.raises(Refusal, match=r"pictures.jsonl: cannot be read"):
         Shards(museum)
 
 

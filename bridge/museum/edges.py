@@ -66,5 +66,5 @@ def _margin(rows: np.ndarray) -> int:
 
 
 def _is_of(row: np.ndarray, colour: np.ndarray, off: int) -> bool:
-    near = np.abs(row.astype(np.int16) - colour).max(1) <= off
+    near = (np.abs(row.astype(np.int16) - colour) <= off).all(1)
     return bool(near.mean() >= MARGIN_SHARE)
