@@ -171,6 +171,12 @@ def latency(options: argparse.Namespace) -> int:
     return latency.main(options)
 
 
+def collect(options: argparse.Namespace) -> int:
+    from bridge.museum import collect
+
+    return collect.main(options)
+
+
 def collections(options: argparse.Namespace) -> None:
     from bridge.museum import catalogue
 
@@ -194,5 +200,5 @@ def bench(options: argparse.Namespace) -> None:
 
 RUNNERS = {
     "run": run, "params": params, "devices": devices, "patch": patch,
-    "collections": collections, "school": school, "latency": latency, "bench": bench,
+    "collect": collect, "collections": collections, "school": school, "latency": latency, "bench": bench,
 }  # fmt: skip

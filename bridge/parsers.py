@@ -13,6 +13,7 @@ COMMANDS = {
     "devices": "list what can be opened here, and what cannot, why, and what mends it",
     "patch": "write a surface for TouchDesigner, TouchOSC, Pure Data … made from the knobs",
     "latency": "send cards through the bridge and back: how late, how many, and whether upright",
+    "collect": "fetch museums' pictures to teach from, from Wikimedia Commons or any list",
     "collections": "prepare folders of pictures for school: check, balance, hold out",
     "school": "teach a network on a museum, before the show",
     "bench": "measure this machine: speed, live, control, learn, memory, survive, knobs …",
@@ -253,8 +254,38 @@ school: the folder for all it makes"
     return parser
 
 
+def collect_parser() -> argparse.ArgumentParser:
+    what = (
+        f"{COMMANDS['collect']}. It waits between two requests, goes on where it was stopped, and \
+writes down the licence and the source of every picture. It has been tested against a local server \
+that answers as Commons' documentation says, never against the real Commons."
+    )
+    parser = argparse.ArgumentParser(prog="firstlight collect", description=what)
+    add = parser.add_argument
+    contact = "your e-mail address or web page: servers want to know whom to write to; needed"
+    add("--contact", metavar="YOU", help=contact)
+    config = "a list of collections on Commons (default: collections-2017, those of that year)"
+    add("--config", metavar="FILE.toml", help=config)
+    manifest = "a list of pictures, .csv or .jsonl with a column url, also collection, license, \
+title, artist, source; repeatable. Then Commons is asked only with --config"
+    add("--manifest", metavar="FILE", action="append", help=manifest)
+    add("--out", metavar="FOLDER", default="paintings", help="where to (default: ./paintings)")
+    width = "of the pictures from Commons, in pixels: one that it serves, such as 330, 500, 960 \
+(default: 500). Another width is another picture: give it a folder of its own"
+    add("--width", type=int, metavar="N", default=500, help=width)
+    add("--most", type=int, metavar="N", help="at most so many of each collection")
+    rate = "requests a second to any one host (default: 1)"
+    add("--rate", type=float, metavar="N", default=1.0, help=rate)
+    add("--only", metavar="NAME", action="append", help="only this collection; repeatable")
+    add("--subcategories", action="store_true", help="also what is one category below")
+    anywhere = "follow addresses into this machine and its own network too; a list of somebody \
+else's could ask your router"
+    add("--anywhere", action="store_true", help=anywhere)
+    return parser
+
+
 PARSERS = {
     "run": run_parser, "params": params_parser, "devices": devices_parser,
-    "patch": patch_parser, "collections": collections_parser, "school": school_parser,
+    "patch": patch_parser, "collect": collect_parser, "collections": collections_parser, "school": school_parser,
     "latency": latency_parser, "bench": bench_parser,
 }  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 
 from bridge import config, play, preset
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+FOLDER = Path(__file__).parents[1] / "configs"
+CONFIGS = sorted(set(FOLDER.glob("*.toml")) - set(FOLDER.glob("collections-*.toml")))
 # A key, set or offered behind a "#", with its sentence on the same line.
 SAID = re.compile(r"^(?:# )?(?:(\w+) = .*\S|\[(\w+)\]) +# \w", re.MULTILINE)
 

@@ -39,7 +39,7 @@ def test_an_installed_package_finds_those_beside_it(tmp_path, monkeypatch):
 
 def test_the_package_carries_the_folder_of_the_repository():
     project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'package-dir = { "bridge.presets" = "configs/presets" }' in project
+    assert 'package-dir = { "bridge.presets" = "configs/presets"' in project
     assert '"bridge.presets" = ["*.json"]' in project
 
 
