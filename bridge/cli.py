@@ -200,5 +200,6 @@ def bench(options: argparse.Namespace) -> None:
 
 RUNNERS = {
     "run": run, "params": params, "devices": devices, "patch": patch,
-    "collect": collect, "collections": collections, "school": school, "latency": latency, "bench": bench,
+    "collect": collect, "collections": collections, "school": school,
+    "latency": latency, "bench": bench,
 }  # fmt: skip

@@ -286,6 +286,6 @@ else's could ask your router"
 
 PARSERS = {
     "run": run_parser, "params": params_parser, "devices": devices_parser,
-    "patch": patch_parser, "collect": collect_parser, "collections": collections_parser, "school": school_parser,
-    "latency": latency_parser, "bench": bench_parser,
+    "patch": patch_parser, "collect": collect_parser, "collections": collections_parser,
+    "school": school_parser, "latency": latency_parser, "bench": bench_parser,
 }  # fmt: skip
