@@ -33,7 +33,7 @@ class Paint(Knobs):
     """What a hand can do to the hand.
 
     known   palettes by name, (6,) each: mean of blue, green, red and their deviation, 0 to 1
-    own     (B, 6), of the picture that it is to give back
+    own     the picture that it is to give back, in patches, if it is known
     """
 
     palette = Param(
@@ -72,20 +72,25 @@ class Paint(Knobs):
     def told(self) -> Tensor:
         """(1 or B, 7), as the network takes it: the palette between the two chosen, and the noise's
         gain. A name that is not there is the first that is."""
-        ends = [self._named(self.palette), self._named(self.palette_b)]
+        ends = [self._name(asked) for asked in (self.palette, self.palette_b)]
         share = self.crossfade
-        names = [name for name, _ in ends]
-        self.colours = names[round(share)] if share in (0, 1) else " → ".join(names)
-        first, second = (numbers for _, numbers in ends)
-        return standard(torch.lerp(first, second.expand_as(first), share), self.grain)
+        if share in (0, 1) or ends[0] == ends[1]:  # `own` takes a millisecond: not for nothing
+            self.colours = ends[round(share)]
+            return standard(self._numbers(self.colours), self.grain)
+        self.colours = " → ".join(ends)
+        where = None if self.own is None else self.own.device
+        first, second = (self._numbers(name).to(where) for name in ends)
+        return standard(torch.lerp(first, second, share), self.grain)
 
-    def _named(self, name: str) -> tuple[str, Tensor]:
-        if name not in self.known and name != OWN:
-            name = next(iter(self.known), OWN)
+    def _name(self, asked: str) -> str:
+        there = asked in self.known or asked == OWN
+        return asked if there else next(iter(self.known), OWN)
+
+    def _numbers(self, name: str) -> Tensor:
+        """(1 or B, 6)."""
         if name in self.known:
-            return name, self.known[name][None]
-        own = torch.full((1, 6), 0.25) if self.own is None else self.own
-        return OWN, own
+            return self.known[name][None]
+        return torch.full((1, 6), 0.25) if self.own is None else palette_of(self.own)
 
     def pass_time(self, now: float) -> None:
         """Let the noise move on to `now`, in seconds of the show."""
@@ -153,11 +158,13 @@ class Net(Network):
 
     def hint(self, target: Tensor) -> None:
         """Tell it whose colours `own` are: those of what it is to give back, in patches."""
-        self.knobs.own = palette_of(target)
+        self.knobs.own = target
 
     def know(self, told: Mapping[str, str]) -> None:
         known = json.loads(told.get("palettes") or "{}")
-        self.knobs.known = {name: torch.tensor(numbers) for name, numbers in known.items()}
+        self.knobs.known = {
+            name: torch.tensor(numbers, dtype=torch.float32) for name, numbers in known.items()
+        }
 
 
 def draw_noise(shape: Sequence[int], chance: torch.Generator) -> Tensor:
