@@ -45,7 +45,7 @@ def play(one, seeds):
 
 def known(one, seed):
     """dB of a picture, looked at and not learnt from."""
-    return one._likeness(one.weights.flat, one.see(frame(seed=seed), one.now))
+    return one.score_of(frame(seed=seed))
 
 
 def test_what_is_new_is_kept_at_most_four_times_a_second():

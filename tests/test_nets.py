@@ -14,7 +14,7 @@ from bridge.space import AddressSpace
 
 SIZE = 64, 32
 AT_REST = "code.width", "near", "beside"  # what only a knob opens
-LEARNING = [name for name in nets.NAMES if name != "through"]
+LEARNING = [name for name in nets.NAMES if name not in ("through", "hand")]
 
 
 def blank(name: str, size=SIZE, seed=0) -> nets.Network:

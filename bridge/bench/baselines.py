@@ -15,7 +15,8 @@ from torch.nn.functional import interpolate
 
 from bridge.bench.retention import Clip
 from bridge.frame import Frame
-from bridge.learn.learner import MOST_DB, Learner
+from bridge.learn.learner import Learner
+from bridge.learn.score import MOST_DB
 from bridge.nets.code import Bottleneck
 
 GREY = 127.5

@@ -17,6 +17,7 @@ from bridge.learn.denoising import Denoising
 from bridge.learn.life import Life
 from bridge.learn.losses import Losses
 from bridge.learn.optimiser import Optimiser
+from bridge.learn.seeing import Seen
 from bridge.learn.slots import Slots
 from bridge.nets.code import Code
 from bridge.params import Param
@@ -64,17 +65,17 @@ class Governor:
         return [*reversed(self._selves.get(life.name, [])), life.origin]
 
     def refuge(
-        self, life: Life, x: Tensor, likeness: Callable[[Tensor, Tensor], float], now: float
+        self, life: Life, seen: Seen, likeness: Callable[[Tensor, Seen], float], now: float
     ) -> Tensor | None:
-        """The weights that do better with what is seen, `x`, under the faders as they are, by
-        `likeness(weights, x)` in dB; None where none do, and it is the faders that make the picture
-        what it is. A network that is lost has the beginning at least."""
-        least = likeness(life.weights.flat, x) + CLEARLY
+        """The weights that do better with what is `seen` under the faders as they are, by
+        `likeness(weights, seen)` in dB; None where none do, and it is the faders that make the
+        picture what it is. A network that is lost has the beginning at least."""
+        least = likeness(life.weights.flat, seen) + CLEARLY
         if self.lost:  # whatever comes instead is better; a past self, if it is worth it
-            least = grey_card(x) + WORTH if self.trusted(now) else math.inf
+            least = grey_card(seen.target) + WORTH if self.trusted(now) else math.inf
         *past, beginning = self.selves(life)
-        found = next((flat for flat in past if likeness(flat, x) > least), None)
-        if found is None and (self.lost or likeness(beginning, x) > least):
+        found = next((flat for flat in past if likeness(flat, seen) > least), None)
+        if found is None and (self.lost or likeness(beginning, seen) > least):
             return beginning
         return found
 
@@ -114,21 +115,21 @@ class Governor:
 
     # Judging
 
-    def watch(self, life: Life, x: Tensor, y: Tensor, learns: bool, now: float) -> None:
-        """Judge the answer `y` to what was seen, `x`: both (1, 3·p·p, H/p, W/p). `life.psnr` is
-        its likeness; `now` in seconds."""
+    def watch(self, life: Life, seen: Seen, y: Tensor, learns: bool, now: float) -> None:
+        """Judge the answer `y`, (1, 3·p·p, H/p, W/p), to what was `seen`. `life.psnr` is its
+        likeness; `now` in seconds."""
         if life.name != self._name:
             self._name, self._frames, self._usual = life.name, 0, life.psnr
             self.start_over(now)
         self._frames += 1
         self._usual += USUALLY * (life.psnr - self._usual)
         if self._frames % CHECK_EVERY == 0:
-            self._check_flat(life, x, y, learns, now)
+            self._check_flat(life, seen, y, learns, now)
             self._check_weights(life)
-        self._check_far(life.psnr, x, learns, now)
+        self._check_far(life.psnr, seen.target, learns, now)
         if min(self._wrong_since, self._flat_since) < math.inf:
             self._well_since = now
-        elif self._due(now) and self._well(life.psnr, x):
+        elif self._due(now) and self._well(life.psnr, seen.target):
             self._take(life, now)
 
     def stepped(self, finite: bool) -> None:
@@ -151,9 +152,12 @@ class Governor:
         if now - self._wrong_since >= self.patience:
             self.why = f"it was far worse than a grey card for {self.patience:g} s"
 
-    def _check_flat(self, life: Life, x: Tensor, y: Tensor, learns: bool, now: float) -> None:
-        seen = varies(x)
-        if not learns or seen < VARIES or varies(y) >= FLAT * seen:
+    def _check_flat(self, life: Life, seen: Seen, y: Tensor, learns: bool, now: float) -> None:
+        # Of an empty drawing a translator may make an empty picture, whatever the frame was.
+        there = varies(seen.x)
+        if seen.target is not seen.x:
+            there = min(there, varies(seen.target))
+        if not learns or there < VARIES or varies(y) >= FLAT * there:
             self._flat_since = math.inf
         elif self._fades() or self._explained():
             self._flat_since = math.inf

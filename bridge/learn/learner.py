@@ -27,33 +27,18 @@ from bridge.learn.losses import Losses
 from bridge.learn.memory import ReplayMemory
 from bridge.learn.optimiser import SIZELESS, Optimiser
 from bridge.learn.running import Running
-from bridge.learn.sight import Sight
+from bridge.learn.score import Score, decibels, mean_square
+from bridge.learn.seeing import Seeing, Seen
 from bridge.learn.slots import Slots
 from bridge.learn.wander import Wander
 from bridge.learn.weights import Weights
 from bridge.nets.code import Code
-from bridge.params import Param, Reading, trigger
+from bridge.params import Param, trigger
 
 log = logging.getLogger("bridge.learn")
 
-MOST_DB = 99.0  # what a perfect picture reads as
-FULL = 2.0  # the range of a pixel, -1 to 1: the peak that dB are measured from
 CALM = 1.5  # power of the present's share in the rate: 0 falls by 3.9 dB, 1 by 2.5, 1.5 by 1.7
 EASE = 30  # frames that the rate takes to come in
-
-
-class Score:
-    """What the learner publishes under /stats."""
-
-    loss = Reading(0.0, doc="loss of the frame just seen, before it was learnt from")
-    psnr = Reading(0.0, unit="dB", doc="likeness of the picture to the frame; 20 is recognisable")
-    gradient = Reading(0.0, doc="length of the last gradient, before clipping")
-    learnt = Reading(0, doc="steps since this network began")
-    rollbacks = Reading(0, doc="times that the network fell back to a past self")
-    rollback = Reading("", doc="why it last did")
-    nonfinite = Reading(0, doc="times that numbers were no longer finite and were thrown away")
-    seed = Reading(0, doc="seed of this network's random beginning")
-    hash = Reading("", doc="SHA-256 of the weights at this network's beginning")
 
 
 class Learner:
@@ -86,7 +71,7 @@ class Learner:
         fit: image.Fit = "stretch",
         waits: bool = True,
     ) -> None:
-        self.size, self.fit = size, fit
+        self.size = size
         self.device, self.dtype = torch.device(device), dtype
         self.chance = torch.Generator(self.device).manual_seed(seed)
         self.dice = random.Random(seed)
@@ -95,7 +80,9 @@ class Learner:
         code = self.played[Code]
         assert isinstance(code, Code)
         self.wander = Wander(code, self._glimpse, seed)
-        self.optimiser, self.losses, self.sight = Optimiser(), Losses(), Sight()
+        self.optimiser, self.losses = Optimiser(), Losses()
+        self.seeing = Seeing(size, fit, self.device, dtype)
+        self.sight = self.seeing.sight
         self.memory = ReplayMemory(size, self.device, self.dice)
         self.slots = Slots(self._begin_anew, lambda: self.last)
         self.governor = Governor(self.optimiser, self.losses, self.denoising, self.slots, code)
@@ -106,7 +93,9 @@ class Learner:
         self.now = 0.0  # seconds of the show, as of the last frame
         self.rested = False  # whether the last frame was only looked at
         self.last: Tensor | None = None  # the last picture, as it was sent
-        self._looked_at: Tensor  # what it was made of
+        self._shown: Seen | None = None  # what is next looked at, if it is looked at
+        self._seen: Seen  # what the last picture was made of
+        self._looked_at: Tensor  # the same under noise and mask
         self._mean_square: Tensor
         # Two threads that compute on MPS at once end the process (pytorch/pytorch#197805).
         waits = waits or self.device.type == "mps"
@@ -174,74 +163,78 @@ class Learner:
     # See, look, learn
 
     def see(self, frame: Frame, now: float | None = None) -> Tensor:
-        """The frame as the network is to give it back: (1, 3·p·p, H/p, W/p) in [-1, 1], on the
-        device. While Sight rests, uint8 pixels become patches in one copy.
+        """The frame as it is shown to the network: (1, 3·p·p, H/p, W/p) in [-1, 1], on the device.
+        What is to be made of it, which for a translator is another picture, is kept for `look`.
 
         `now` is the show's time in seconds; where none is given, thirty frames make a second.
         """
-        self.now = self.now + 1 / 30 if now is None else now
+        self._go_on(self.now + 1 / 30 if now is None else now)
         if self.slots.follow():  # what lies between two selves is the hand's own picture
             self.governor.start_over(self.now)
         self.running.follow()
-        return self._treated(frame)
+        self._shown = self.seeing.of(frame, self.life.net, self.last)
+        return self._shown.x
 
-    def _treated(self, frame: Frame) -> Tensor:
-        pixels = image.fit(image.upload(frame, self.device), self.size, self.fit)
-        if self.sight.rests:
-            return image.to_patches(pixels, self.life.net.patch, self.dtype)
-        last = self.last if self.sight.feedback > 0 else None
-        seen = self.sight.treat(
-            image.to_planes(pixels), None if last is None else image.to_planes(last)
-        )
-        return image.patches(seen, self.life.net.patch, self.dtype)
+    def _go_on(self, now: float) -> None:
+        """It is `now`, also for what moves by itself."""
+        self.now = now
+        for knobs in self.played.values():
+            knobs.pass_time(now)
 
     def look(self, x: Tensor) -> Tensor:
         """The network's picture of `x` through its weights as they are: (H, W, 4) uint8, BGRA.
 
-        Where the governor says so, and where the picture would not be finite, the network falls
-        back to a past self first, and the picture is that one's.
+        An `x` that is not what `see` has just given is itself what is to be given back. Where the
+        governor says so, and where the picture would not be finite, the network falls back to a
+        past self first, and the picture is that one's.
         """
+        seen = self._shown if self._shown is not None and x is self._shown.x else Seen(x, x)
         if self._blank_asked:
             self._begin_next()
         elif self.governor.why:
-            self._heed(x)
-        picture = self._pass(x)
+            self._heed(seen)
+        picture = self._pass(seen)
         if picture is None:
-            picture = self._recover(x)
+            picture = self._recover(seen)
         self.last = picture
         return picture
 
-    def _heed(self, x: Tensor) -> None:
+    def _heed(self, seen: Seen) -> None:
         """Fall back for the governor's reason, if that leads to anything better."""
         why = self.governor.why
-        past = self.governor.refuge(self.life, x, self._likeness, self.now)
+        past = self.governor.refuge(self.life, seen, self._likeness, self.now)
         self.governor.start_over(self.now)
         if past is not None:
             self._fall_back(past, why)
 
-    def _likeness(self, flat: Tensor, x: Tensor) -> float:
-        """dB of what the network would make of `x` with other weights; -inf where not finite."""
+    def _likeness(self, flat: Tensor, seen: Seen) -> float:
+        """dB of what the network would make of `seen` with other weights; -inf where not finite."""
         weights = self.weights
         kept = None if flat is weights.flat else weights.flat.clone()
         if kept is not None:
             weights.put(flat)
         with torch.no_grad():
-            y, _ = self.life.net(x)
+            y, _ = self._answer(seen.x, seen.target)
         if kept is not None:
             weights.put(kept)
-        wrong_by = float(_mean_square(y - x))
-        return _decibels(wrong_by) if math.isfinite(wrong_by) else -math.inf
+        return decibels(float(mean_square(y - seen.target)))
 
-    def _recover(self, x: Tensor) -> Tensor:
+    def _answer(self, x: Tensor, target: Tensor) -> nets.Answer:
+        """What the network makes of `x`, knowing what it may of the `target`."""
+        self.life.net.hint(target)
+        answer: nets.Answer = self.life.net(x)
+        return answer
+
+    def _recover(self, seen: Seen) -> Tensor:
         """A picture in place of one that is not finite."""
         self.score.nonfinite += 1
         for past in self.governor.selves(self.life):
             self._fall_back(past, "its picture was no longer made of finite numbers")
-            picture = self._pass(x)
+            picture = self._pass(seen)
             if picture is not None:
                 return picture
         self._begin_next()
-        picture = self._pass(x)
+        picture = self._pass(seen)
         if picture is None:
             raise FloatingPointError("the network gives no finite picture of this frame")
         return picture
@@ -263,7 +256,7 @@ class Learner:
         None where there is none to be had: before the first look, from a network that has no code,
         or where its numbers are not finite.
         """
-        self.now = now
+        self._go_on(now)
         self.running.follow()
         if self.last is None or not self.played[Code].used:
             return None
@@ -281,36 +274,37 @@ class Learner:
         self._fall_back(self.governor.selves(self.life)[0], "panic")
         self.governor.disown(self.life)
 
-    def _pass(self, x: Tensor) -> Tensor | None:
+    def _pass(self, seen: Seen) -> Tensor | None:
         """Look, measure, and keep the graph if it will be learnt from."""
-        self._x, self._looked_at = x, self.denoising.spoil(x)
+        self._seen, self._looked_at = seen, self.denoising.spoil(seen.x)
         self._forward(self._learns())
         assert self._y is not None
         # The one wait for the device in a frame: what is sent must be known to be a picture.
         self._wrong_by = float(self._mean_square)
         if not math.isfinite(self._wrong_by):
             return None
-        self.score.psnr = self.life.psnr = _decibels(self._wrong_by)
+        self.score.psnr = self.life.psnr = decibels(self._wrong_by)
         return image.quantise(self._y.detach(), self.life.net.patch)
 
     def seen(self) -> Tensor | None:
-        """What was last looked at, as it was to be given back, without noise or mask: (H, W, 3)
-        uint8, blue first, on the device. None before the first look."""
+        """What was last looked at, without noise or mask: (H, W, 3) uint8, blue first, on the
+        device. None before the first look."""
         if self.last is None:
             return None
-        patch = math.isqrt(self._x.shape[1] // 3)  # another network may live by now
-        return image.levels(self._x, patch)
+        patch = math.isqrt(self._seen.x.shape[1] // 3)  # another network may live by now
+        return image.levels(self._seen.x, patch)
 
     def score_of(self, frame: Frame) -> float:
         """dB of the picture that would be made of `frame`, which leaves no trace: it is neither
         shown, learnt from nor remembered."""
-        return self._likeness(self.weights.flat, self._treated(frame))
+        return self._likeness(self.weights.flat, self.seeing.of(frame, self.life.net, self.last))
 
     def _forward(self, kept: bool) -> None:
+        target = self._seen.target
         with torch.set_grad_enabled(kept):
-            self._y, self._penalty = self.life.net(self._looked_at)
-        self._error = self._y.detach() - self._x
-        self._mean_square = _mean_square(self._error)
+            self._y, self._penalty = self._answer(self._looked_at, target)
+        self._error = self._y.detach() - target
+        self._mean_square = mean_square(self._error)
 
     def learn(self, until: float | None = None) -> int:
         """Judge the picture last looked at, and learn from it, once; answers how many steps were
@@ -322,7 +316,7 @@ class Learner:
         if self._y is None:
             return 0
         if self.life.weights.lengths:
-            self.governor.watch(self.life, self._x, self._y.detach(), self._learns(), self.now)
+            self.governor.watch(self.life, self._seen, self._y.detach(), self._learns(), self.now)
         pull = self._judge(publish=True)
         done = 0
         if self._learns():
@@ -339,7 +333,7 @@ class Learner:
             done += 1
             self.life.pace += 0.2 * (time.perf_counter() - start - self.life.pace)
         self._y = None  # the graph is spent
-        self.memory.meet(self._x, self.life.net.patch, self._wrong_by, self.now)
+        self.memory.meet(self._seen.target, self.life.net.patch, self._wrong_by, self.now)
         return done
 
     def _ease_in(self) -> None:
@@ -352,9 +346,8 @@ class Learner:
     def _judge(self, publish: bool) -> Tensor:
         """The gradient of the loss with respect to the picture."""
         assert self._y is not None
-        value, pull = self.losses.judge(
-            self._y.detach(), self._x, self._error, self._mean_square, self.life.net.patch
-        )
+        y, target, patch = self._y.detach(), self._seen.target, self.life.net.patch
+        value, pull = self.losses.judge(y, target, self._error, self._mean_square, patch)
         if publish:
             if isinstance(self._penalty, Tensor):
                 value = value + self._penalty.detach()
@@ -400,17 +393,18 @@ class Learner:
         """Look at remembered pictures: the answer, what is wrong with it as a gradient, and the
         penalty. They have a pass of their own, after the picture has left."""
         patch = self.life.net.patch
-        x = self.memory.recollect(patch, self.dtype)
-        if x is None:
+        kept = self.memory.recollect(patch, torch.float32)
+        if kept is None:
             return None
+        x, target = self.seeing.again(kept, self.life.net)
         with torch.enable_grad():
-            y, penalty = self.life.net(self.denoising.spoil(x))
-        error = y.detach() - x
-        mean_square = _mean_square(error)
-        wrong_by = float(mean_square)
+            y, penalty = self._answer(self.denoising.spoil(x), target)
+        error = y.detach() - target
+        wrong = mean_square(error)
+        wrong_by = float(wrong)
         if math.isfinite(wrong_by):
-            self.memory.psnr = _decibels(wrong_by)
-        _, pull = self.losses.judge(y.detach(), x, error, mean_square, patch)
+            self.memory.psnr = decibels(wrong_by)
+        _, pull = self.losses.judge(y.detach(), target, error, wrong, patch)
         return y, pull, penalty
 
     def _glimpse(self) -> Tensor | None:
@@ -442,15 +436,3 @@ def _weighed(
     if isinstance(penalty, Tensor):
         judged.append((penalty, None if whole else torch.full_like(penalty, weight)))
     return judged
-
-
-def _mean_square(values: Tensor) -> Tensor:
-    """() float32, whatever the precision of `values`."""
-    norm: Tensor = torch.linalg.vector_norm(values, dtype=torch.float32)
-    return norm.square() / values.numel()
-
-
-def _decibels(mean_square: float) -> float:
-    if mean_square <= 0:
-        return MOST_DB
-    return min(MOST_DB, 10 * math.log10(FULL**2 / mean_square))
