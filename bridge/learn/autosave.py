@@ -23,7 +23,7 @@ from torch import Tensor
 
 from bridge import Refusal, __version__
 from bridge.files import sweep
-from bridge.learn import brain, image, tuning
+from bridge.learn import brain, image, schooling, tuning
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.params import Param, Reading
@@ -184,7 +184,7 @@ def _tensors(life: Life) -> dict[str, Tensor]:
 def _counts(life: Life) -> dict[str, Any]:
     counts = {name: getattr(life, name) for name in COUNTS}
     filled = {name: getattr(life.moments, name) for name in FILLED}
-    return counts | filled | {"layout": life.weights.layout()}
+    return counts | filled | {"layout": life.weights.layout(), "schooling": life.schooling}
 
 
 def _headed(learner: Learner) -> dict[str, str]:
@@ -252,6 +252,8 @@ def restore(learner: Learner, state: State, now: float) -> None:
         running = lives[state.told["running"]]
     except (KeyError, ValueError, TypeError, RuntimeError) as problem:
         raise Refusal(f"what was saved does not fit this version ({problem}).") from problem
+    for life in lives.values():
+        life.remember_school(life.schooling)
     learner.running.lives = lives
     learner.running.live(running)
     learner.rested = bool(state.told["rested"])
@@ -266,6 +268,8 @@ def _life(learner: Learner, name: str, counts: dict[str, Any], tensors: dict[str
     life = learner.blank_life(name)
     if counts["layout"] != life.weights.layout():
         raise ValueError(f"{name} is laid out otherwise")
+    life.schooling = schooling.of(dict(counts.get("schooling", {})))
+    schooling.check(life.schooling)
     for part, mine in _tensors(life).items():
         saved = tensors[f"{name}/{part}"]
         if saved.shape != mine.shape or not bool(torch.isfinite(saved).all()):

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from bridge import Refusal, __version__
 from bridge.files import whole
-from bridge.learn import image
+from bridge.learn import image, schooling
 from bridge.learn.life import Life
 
 FORMAT = "first-light-brain-1"
@@ -36,6 +36,7 @@ def describe(life: Life) -> dict[str, str]:
         "hash": life.hash,
         "psnr": f"{life.psnr:.2f}",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **life.schooling,
     }
 
 
@@ -130,6 +131,11 @@ def _check(
     counted = all(text.isdecimal() and int(text) < 1 << 63 for text in (seed, steps))
     if not (counted and metadata.get("hash")):
         raise Refusal(f"{place}: does not say what it grew from; choose another.")
+    try:
+        schooling.check(schooling.of(metadata))
+    except ValueError as problem:
+        told = f"does not say well what it was taught on ({problem})"
+        raise Refusal(f"{place}: {told}; choose another.") from problem
     if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
         raise Refusal(f"{place}: holds numbers that are not finite; choose another.")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bridge import nets
+from bridge.learn import schooling
 from bridge.learn.optimiser import Moments
 from bridge.learn.weights import Weights
 from bridge.nets import Knobs, layers
@@ -26,6 +27,8 @@ class Life:
     given                whether those were given to it, and may know something
     ease                 how much of the rate is let through, 0 to 1: with fresh moments and
                          weights that know something, a full first step throws five dB away
+    schooling            what it was taught on, as its brain told it (bridge/learn/schooling.py);
+                         empty for one that began blank
     psnr                 dB of the last picture it made
     pace                 seconds that a further step takes, smoothed
     """
@@ -49,6 +52,7 @@ class Life:
         self.weights = Weights(self.net, dtype)
         self.moments = Moments(self.weights)
         self.origin = self.weights.flat.clone()
+        self.schooling: dict[str, str] = {}
         self._begin(seed)
 
     def blank(self, seed: int) -> None:
@@ -57,6 +61,7 @@ class Life:
         layers.blank(fresh, torch.Generator().manual_seed(seed))
         self.weights.take(fresh)
         self._begin(seed)
+        self.remember_school({})
 
     def _begin(self, seed: int) -> None:
         self.moments.begin(self.weights)
@@ -74,11 +79,17 @@ class Life:
 
     def become(self, flat: Tensor, told: Mapping[str, str]) -> None:
         """Go on as a brain of this network: with its weights, anchored to them, and its beginning
-        for one's own."""
+        and schooling for one's own."""
+        self.remember_school(schooling.of(told))
         self.go_on_from(flat)
         self.origin.copy_(flat)
         self.given = True
         self.seed, self.hash, self.learnt = int(told["seed"]), told["hash"], int(told["steps"])
+
+    def remember_school(self, schooling: dict[str, str]) -> None:
+        """Have been taught so, and let the network know."""
+        self.schooling = schooling
+        self.net.know(schooling)
 
     def options(self) -> dict[str, Value]:
         """The knobs of the network's own, as they stand: part of what makes its picture."""

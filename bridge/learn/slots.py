@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bridge import Refusal
 from bridge.files import MOST, file_name, inside
-from bridge.learn import brain, image, tuning
+from bridge.learn import brain, image, schooling, tuning
 from bridge.learn.life import Life
 from bridge.params import Param, Reading, trigger
 from bridge.pictures import Pictures
@@ -24,6 +24,7 @@ from bridge.pictures import Pictures
 log = logging.getLogger("bridge.learn")
 
 SLOTS = 8
+HALFWAY = 0.5
 NUMBERS = {str(number) for number in range(1, SLOTS + 1)}
 
 
@@ -63,6 +64,7 @@ class Slots:
     )
     slots = Reading("", doc="what is in the slots of this network")
     saved = Reading("", doc="the brain that was last written")
+    taught = Reading("", doc="what this brain was taught on, as its card counts it")
 
     def __init__(self, changed: Callable[[], None], last: Callable[[], Tensor | None]) -> None:
         self._changed, self._last = changed, last
@@ -75,8 +77,8 @@ class Slots:
         self._life: Life | None = None
         self._stood = 0.0  # where morph stood
         self._ends = (0, 0)
-        # The weights and their origin when the fader left an end that is 0.
-        self._lived: tuple[Tensor, Tensor] | None = None
+        # The weights, their origin and schooling when the fader left an end that is 0.
+        self._lived: tuple[Tensor, Tensor, dict[str, str]] | None = None
         self._beside = ThreadPoolExecutor(1, "brains", tuning.step_back)
         self._writing: list[Future[str]] = []  # the brain's name, once it is written
         self._reading: list[tuple[Future[Kept], int, str]] = []  # for a slot of a network
@@ -199,7 +201,9 @@ class Slots:
         self._shelves[life.name] = shelf
 
     def _tell(self) -> None:
-        """Say and show what is in the slots of this network."""
+        """Say and show what is in the slots of this network, and what it was taught on."""
+        assert self._life is not None
+        self.taught = schooling.words(self._life.schooling)
         shelf = self._shelf
         self.slots = ", ".join(f"{slot} {kept.name}" for slot, kept in sorted(shelf.items()))
         for slot in range(1, SLOTS + 1):
@@ -231,22 +235,31 @@ class Slots:
 
     def _go(self, begin: float, end: float) -> None:
         """Close the share of the way to the end that the fader has closed: so nothing jumps
-        wherever the weights are, what is learnt on the way stays in, and both ends are exact."""
+        wherever the weights are, what is learnt on the way stays in, and both ends are exact.
+
+        A schooling is not mixed: it is the one of the end that is gone to, once the fader is past
+        the middle, and until then whatever it was."""
         life = self._life
         if (self.a, self.b) != self._ends:
             self._ends, self._lived = (self.a, self.b), None
         if life is None or self.a == self.b:
             return
         if self._lived is None or (begin == 0 and self.a == 0) or (begin == 1 and self.b == 0):
-            self._lived = life.weights.flat.clone(), life.origin.clone()
+            self._lived = life.weights.flat.clone(), life.origin.clone(), life.schooling
         up = end > begin
         aim = self.b if up else self.a
         if aim and aim not in self._shelf:
             self.trouble = f"/brain/morph: slot {aim} is empty; save into it first."
             return
-        flat, origin = (self._shelf[aim].flat,) * 2 if aim else self._lived
+        flat, origin, schooled = self._lived
+        if aim:
+            kept = self._shelf[aim]
+            flat, origin, schooled = kept.flat, kept.flat, schooling.of(kept.told)
         share = (end - begin) / (1 - begin) if up else (begin - end) / begin
         life.approach(flat, origin, share)
+        if (end >= HALFWAY if up else end <= HALFWAY) and schooled != life.schooling:
+            life.remember_school(schooled)
+            self._tell()
 
 
 def _write(kept: Kept, life: Life, flat: Tensor, place: Path) -> str:
