@@ -22,7 +22,7 @@ class Config:
     source: str = "auto:"
     sinks: list[str] = field(default_factory=lambda: ["auto:"])
     name: str = "First Light"
-    net: str = "paint"
+    net: str | None = None
     lines: int | None = None
     size: str | None = None
     fit: str = "stretch"

@@ -49,7 +49,8 @@ stills:FOLDER, none:, or auto: Spout or Syphon, where the system has it (the def
     add("--out", dest="sinks", metavar="ADDRESS", action="append", help=pictures + "; repeatable")
     name = "what other programs see the picture as (default: First Light)"
     add("--name", metavar="NAME", help=name)
-    net = "the network to begin with: tiles, sharp, paint (default), dream, ghost, through"
+    net = "the network to begin with: tiles, sharp, paint, dream, ghost, hand, through (default: \
+that of --brain, or paint)"
     add("--net", metavar="NAME", help=net)
     lines = "the picture's lines (default: 192, or 540 on a graphics card); its width follows \
 the source"

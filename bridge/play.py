@@ -13,7 +13,7 @@ import platform
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from bridge.video.takes import Takes
 log = logging.getLogger("bridge.play")
 
 LINES_CPU, LINES_GPU = 192, 540  # what a laptop's processor, and its graphics card, play easily
+NET = "paint"  # the network to begin with, where nothing says another
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
 
     An `ear` that is given stays its giver's to close; else the instrument has its own, if live.
     """
-    nets.net_class(config.net)
+    config = replace(config, net=_net(config))
     _keep_source(config)
     for option, place in (
         ("--brain", config.brain),
@@ -206,6 +207,17 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         first = _facts(config, learner, settled)
         greeting = _greeting(first, ear, config)
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
+
+
+def _net(config: Config) -> str:
+    """The network to begin with: that which is asked for, or else the brain's, if it is there.
+    Raises Refusal for none of ours."""
+    if config.net is not None:
+        nets.net_class(config.net)
+        return config.net
+    told = brain.head(Path(config.brain).expanduser()) if config.brain else {}
+    name = told.get("network", NET)
+    return name if name in nets.NAMES else NET  # and then the brain is refused with the reason
 
 
 def _brains(config: Config) -> Path:
@@ -315,7 +327,7 @@ def _settle(
     config: Config, size: tuple[int, int], device: torch.device
 ) -> tuple[Callable[[str], Learner], Settled]:
     """A maker of learners, and the precision and threads that suit this machine best."""
-    seed = config.seed
+    seed, net = config.seed, config.net or NET
     if seed is None:
         seed = 0 if config.offline else random.SystemRandom().randrange(1 << 31)
 
@@ -323,7 +335,7 @@ def _settle(
         dtype = tuning.PRECISIONS[precision]
         fit: Any = config.fit
         return Learner(
-            config.net, size, device=device, dtype=dtype, seed=seed, fit=fit, waits=config.offline
+            net, size, device=device, dtype=dtype, seed=seed, fit=fit, waits=config.offline
         )
 
     def step(precision: str) -> Callable[[], object]:
@@ -349,7 +361,7 @@ def _settle(
             else precision
         )
         return make, Settled(precision, torch.get_num_threads())
-    if config.net == "through":
+    if net == "through":
         precision, threads = "float32", threads or 1
     if precision != "auto" and threads:
         tuning.use_threads(threads)
@@ -408,6 +420,7 @@ def _facts(config: Config, learner: Learner, settled: Settled) -> dict[str, Any]
         "weights": learner.running.weights,
         "seed": learner.score.seed,
         "first_hash": learner.weights.hash(),
+        "taught": learner.slots.taught,
         "source": config.source,
         "sinks": config.sinks,
         "offline": config.offline,
@@ -431,9 +444,10 @@ def _greeting(first: dict[str, Any], ear: Ear | None, config: Config) -> str:
         where += f" x {first['threads']} threads"
     heard = f"; OSC on {config.listen}:{ear.port}" if ear else ""
     heard += f"; page {ear.web.address}" if ear and ear.web else ""
+    taught = f"; taught on {first['taught']}" if first["taught"] else ""
     return (
         f"{first['net']} {first['size']} {where}; seed {first['seed']},"
-        f" network {first['first_hash'][:12]}{heard}"
+        f" network {first['first_hash'][:12]}{taught}{heard}"
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from bridge import Refusal, __version__
+from bridge import Refusal, __version__, nets
 from bridge.files import whole
 from bridge.learn import image, schooling
 from bridge.learn.life import Life
@@ -123,9 +123,12 @@ def _check(
     wanted = dict(zip(life.weights.names, life.weights.shapes, strict=True))
     network, size = metadata.get("network", "?"), metadata.get("size", "?")
     if network != life.name or {n: t.shape for n, t in state.items()} != wanted:
+        hint = f"open it with --net {network} --size {size}."
+        if network not in nets.NAMES:
+            hint = "there is no such network in this version; choose another brain."
         raise Refusal(
             f"{place}: is a {network} of {size}, and this is a {life.name} of"
-            f" {image.size_name(life.size)}; open it with --net {network} --size {size}."
+            f" {image.size_name(life.size)}; {hint}"
         )
     seed, steps = metadata.get("seed", ""), metadata.get("steps", "")
     counted = all(text.isdecimal() and int(text) < 1 << 63 for text in (seed, steps))
