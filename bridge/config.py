@@ -39,6 +39,7 @@ class Config:
     brain: str | None = None
     brains: str | None = None
     presets: str | None = None
+    museum: str | None = None
     resume: bool = False
     seed: int | None = None
     frames: int | None = None
@@ -126,6 +127,7 @@ def check(chosen: Config) -> None:
         "brain",
         "brains",
         "presets",
+        "museum",
         "report",
         "record",
         "size",

@@ -84,6 +84,9 @@ for a user's data)"
     add("--brains", metavar="FOLDER", help=brains)
     presets = "the folder of presets saved by hand (default: this system's place for a user's data)"
     add("--presets", metavar="FOLDER", help=presets)
+    museum = "a museum that firstlight collections has prepared: up to 256 of its pictures are met \
+among what is remembered, as often as /memory/museum says"
+    add("--museum", metavar="FOLDER", help=museum)
     resume = (
         "go on from the last autosave: networks, memory and knobs, after a crash or a power cut"
     )

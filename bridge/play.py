@@ -29,7 +29,7 @@ from bridge.control import web
 from bridge.control.ear import Ear
 from bridge.engine import Engine
 from bridge.frame import Frame
-from bridge.learn import autosave, brain, image, tuning
+from bridge.learn import autosave, brain, image, tuning, visit
 from bridge.learn.autosave import Autosave
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
@@ -109,7 +109,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
 
     An `ear` that is given stays its giver's to close; else the instrument has its own, if live.
     """
-    config = replace(config, net=_net(config))
+    config = replace(config, net=_net(config), seed=_seed(config))
     _keep_source(config)
     for option, place in (
         ("--brain", config.brain),
@@ -142,8 +142,11 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         size = _size(config, device, receiver)
         brains = _brains(config)
         state, size = _resumed(config, brains, size)
+        dice = random.Random(config.seed)
+        hung = visit.pictures(config.museum, size, device, dice) if config.museum else ()
         make, settled = _settle(config, size, device)
         learner = make(settled.precision)
+        learner.memory.hung = hung
         if state and not _restored(learner, state, brains, time.perf_counter() if live else 0.0):
             state = None
         if config.brain:
@@ -218,6 +221,13 @@ def _net(config: Config) -> str:
     told = brain.head(Path(config.brain).expanduser()) if config.brain else {}
     name = told.get("network", NET)
     return name if name in nets.NAMES else NET  # and then the brain is refused with the reason
+
+
+def _seed(config: Config) -> int:
+    """Of all that is by chance: offline it is the same each time."""
+    if config.seed is not None:
+        return config.seed
+    return 0 if config.offline else random.SystemRandom().randrange(1 << 31)
 
 
 def _brains(config: Config) -> Path:
@@ -327,9 +337,7 @@ def _settle(
     config: Config, size: tuple[int, int], device: torch.device
 ) -> tuple[Callable[[str], Learner], Settled]:
     """A maker of learners, and the precision and threads that suit this machine best."""
-    seed, net = config.seed, config.net or NET
-    if seed is None:
-        seed = 0 if config.offline else random.SystemRandom().randrange(1 << 31)
+    seed, net = _seed(config), config.net or NET
 
     def make(precision: str) -> Learner:
         dtype = tuning.PRECISIONS[precision]

@@ -339,7 +339,7 @@ class Learner:
     def _ease_in(self) -> None:
         """Let the rate in over thirty frames after a rest, and after other weights were taken."""
         life = self.life
-        if self.rested and life.learnt:
+        if self.rested and (life.learnt or life.given):
             life.ease = 0.0
         life.ease = min(1.0, life.ease + 1 / EASE)
 

@@ -11,7 +11,7 @@ the picture has left.
 import math
 import random
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -32,7 +32,10 @@ MOST_SHARE = 0.9
 
 
 class ReplayMemory:
-    """Pictures of `size` = (width, height), as they are met again; `dice` chooses."""
+    """Pictures of `size` = (width, height), as they are met again; `dice` chooses.
+
+    hung    pictures of a museum, (H, W, 3) uint8, that are met among them; never its own
+    """
 
     share = Param(
         0.0, min=0.0, max=MOST_SHARE,
@@ -50,6 +53,10 @@ class ReplayMemory:
         128, min=1, max=MOST,
         doc="most pictures kept (and at most a gibibyte): full, the most alike make room",
     )  # fmt: skip
+    museum = Param(
+        0.0, min=0.0, max=1.0, active=lambda self: bool(self.hung),
+        doc="share of the museum's pictures (--museum) among the remembered; share is their weight",
+    )  # fmt: skip
     full = Reading(0.0, doc="how full the memory is, 0 to 1")
     age = Reading(0.0, unit="s", doc="since the pictures in memory were last met: the median")
     novelty = Reading(0.0, doc="of the last picture considered, 0 to 1; from 0.02 it is kept")
@@ -57,6 +64,7 @@ class ReplayMemory:
 
     def __init__(self, size: tuple[int, int], device: torch.device, dice: random.Random) -> None:
         self._size, self._device, self._dice = size, device, dice
+        self.hung: Sequence[Tensor] = ()
         self._pictures: list[Tensor] = []  # (H, W, 3) uint8; never written again
         self._views = torch.zeros(MOST, NUMBERS)  # on the host, a row for each picture
         self._met: list[float] = []  # when, in seconds of the show
@@ -150,7 +158,7 @@ class ReplayMemory:
             kept.pop()
 
     def _most(self) -> int:
-        return max(1, min(self.size, MOST_BYTES // (3 * self._size[0] * self._size[1])))
+        return min(self.size, room_for(self._size))
 
     def _tell(self, now: float) -> None:
         self.full = min(1.0, len(self) / self._most())
@@ -159,13 +167,24 @@ class ReplayMemory:
     # Meeting again
 
     def recollect(self, patch: int, dtype: torch.dtype) -> Tensor | None:
-        """`frames` pictures by chance, (B, 3·p·p, H/p, W/p) in [-1, 1]; None while nothing is to
-        be remembered, or nothing is there."""
-        count = min(self.frames, len(self))
-        if self.share == 0 or count == 0:
+        """`frames` pictures by chance, (B, 3·p·p, H/p, W/p) in [-1, 1], each one of the museum's
+        with the chance that `museum` says, and else one of its own; None while nothing is to be
+        remembered, or nothing is there."""
+        if self.share == 0:
             return None
-        chosen = self._dice.sample(self._pictures, count)
+        visited = self._visited()
+        own = min(self.frames - len(visited), len(self))
+        chosen = [*visited, *self._dice.sample(self._pictures, own)]
+        if not chosen:
+            return None
         return torch.cat([image.to_patches(picture, patch, dtype) for picture in chosen])
+
+    def _visited(self) -> list[Tensor]:
+        """Which of the museum's are met this time."""
+        if self.museum == 0 or not self.hung:
+            return []
+        met = (self._dice.random() < self.museum for _ in range(self.frames))
+        return [self._dice.choice(self.hung) for is_museum in met if is_museum]
 
     def glimpse(self, patch: int, dtype: torch.dtype) -> Tensor | None:
         """One picture by chance, whatever the knobs say; None where none is kept."""
@@ -201,6 +220,11 @@ class ReplayMemory:
         since, self._usual = state["pace"].tolist()
         self._considered = now - since
         self._tell(now)
+
+
+def room_for(size: tuple[int, int]) -> int:
+    """How many pictures of `size` = (width, height) a gibibyte holds; at least one."""
+    return max(1, MOST_BYTES // (3 * size[0] * size[1]))
 
 
 def small_view(x: Tensor) -> Tensor:

@@ -51,11 +51,12 @@ class Seeing:
     def again(self, kept: Tensor, net: Network) -> Seen:
         """Remembered pictures, in patches of float32, as `net` sees them now.
 
-        What an autoencoder met was treated then and is shown as it is. What a translator met was
-        not, and is treated as the faders now stand, but for feedback: the last picture is not of
-        that time. One memory serves every network, so that a translator that is switched to takes
-        what an autoencoder has met (a drawing, say) for frames, and draws and wants that; and an
-        autoencoder is shown a translator's frames untreated.
+        What an autoencoder met was treated then and is shown as it is; so are a museum's pictures,
+        for so it was taught on them. What a translator met was not, and is treated as the faders
+        now stand, but for feedback: the last picture is not of that time. One memory serves every
+        network, so that a translator that is switched to takes what an autoencoder has met (a
+        drawing, say) for frames, and draws and wants that; and an autoencoder is shown a
+        translator's frames untreated.
         """
         target = kept.to(self._dtype)
         if self.sight.rests or not net.translates:
