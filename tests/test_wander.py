@@ -14,7 +14,7 @@ from bridge.nets.code import Code
 from bridge.nets.ghost import Detail
 
 SIZE = 96, 64
-LEARNING = [name for name in nets.NAMES if name != "through"]
+LEARNING = [name for name in nets.NAMES if name not in ("through", "hand")]
 
 
 def woken(name="paint", frames=12, memory=True, **knobs):
