@@ -110,7 +110,7 @@ def test_no_more_are_taken_than_a_gibibyte_holds(museum, monkeypatch):
 
 def test_a_folder_that_is_none_is_refused_at_the_start(tmp_path):
     with pytest.raises(Refusal, match=r"--museum .*firstlight collections"):
-        play.assemble(settings("--museum", str(tmp_path)))
+        visited(tmp_path)
 
 
 def test_a_museum_that_is_broken_is_refused_at_the_start(museum, tmp_path):
@@ -224,26 +224,33 @@ def test_what_hangs_in_the_museum_is_learnt_too():
     assert with_it.score_of(shown) > without.score_of(shown) + 3
 
 
+def test_the_same_seed_meets_the_same():
+    def met(seed):
+        kept = ReplayMemory(SIZE, torch.device("cpu"), random.Random(seed))
+        kept.hung = [canvas(level, 32, 32) for level in range(9)]
+        kept.share, kept.museum = 0.5, 1.0
+        return torch.cat([kept.recollect(1, torch.float32)[:, 0, 0, 0] for _ in range(9)])
+
+    assert torch.equal(met(1), met(1))
+    assert not torch.equal(met(1), met(2))
+
+
 # From the command
 
 
-def settings(*words):
-    return cli.settings(parsers.run_parser().parse_args([*SMALL, *words]))
+@pytest.fixture(scope="module")
+def started(museum):
+    words = [*SMALL, "--museum", str(museum), "--seed", "3"]
+    instrument = play.assemble(cli.settings(parsers.run_parser().parse_args(words)))
+    instrument.closing.close()
+    return instrument
 
 
-def test_the_same_seed_offline_learns_the_same_with_a_museum(museum):
-    hashes = []
-    for seed in ("3", "3", "4"):
-        words = ["--museum", str(museum), "--set", "/memory/museum=0.5", "--seed", seed]
-        instrument = play.assemble(settings(*words, "--set", "/memory/share=0.5"))
-        with instrument.closing:
-            learner = instrument.engine.learner
-            assert learner.memory.hung
-            assert instrument.space["/memory/museum"].active
-            instrument.engine.run(3)
-            hashes.append(learner.weights.hash())
-    assert hashes[0] == hashes[1] != hashes[2]
+def test_it_is_drawn_at_the_start_by_the_shows_seed(started, museum):
+    hung = started.engine.learner.memory.hung
+    assert levels(hung) == levels(visited(museum, seed=3))
+    assert hung[0].shape == (32, 32, 3)
 
 
-def test_without_a_museum_the_tree_says_that_the_knob_does_nothing(catalogue):
-    assert not catalogue["/memory/museum"].active
+def test_with_a_museum_the_tree_says_that_the_knob_acts(started):
+    assert started.space["/memory/museum"].active

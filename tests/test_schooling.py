@@ -9,6 +9,7 @@ from fakes.stage import frame
 from safetensors import safe_open
 
 from bridge import Refusal, cli, nets, parsers, play
+from bridge.config import Config
 from bridge.learn import autosave, brain, schooling
 from bridge.learn.autosave import Autosave
 from bridge.learn.learner import Learner
@@ -28,7 +29,7 @@ OTHER = {"card": json.dumps(CARD | {"pictures": 1, "collections": [{"pictures": 
 WORDS, OTHER_WORDS = "10 pictures of 5 collections", "1 picture of 1 collection"
 SMALL = [
     "--in", "pattern:", "--threads", "1", "--precision", "float32", "--feedback", "none",
-    "--offline", "--seed", "7",
+    "--offline", "--seed", "7", "--size", "64x32",
 ]  # fmt: skip
 
 
@@ -277,55 +278,52 @@ def test_a_strangers_schooling_that_is_none_is_refused_and_changes_nothing(tmp_p
 # At the start
 
 
-def assembled(*words):
-    return play.assemble(cli.settings(parsers.run_parser().parse_args([*SMALL, *words])))
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """First Light, started with a hand's brain at another size and no word of the network."""
+    words = ["--brain", str(written(tmp_path_factory.mktemp("brain"), "hand")), *SMALL]
+    instrument = play.assemble(cli.settings(parsers.run_parser().parse_args(words)))
+    instrument.closing.close()
+    return instrument
 
 
-def test_the_greeting_says_what_it_was_taught_on(tmp_path):
-    place = written(tmp_path, "hand")
-    instrument = assembled("--brain", str(place), "--size", "32x32")
-    with instrument.closing:
-        assert f"; taught on {WORDS}" in instrument.greeting
-        assert instrument.space["/brain/taught"].value == WORDS
-    instrument = assembled("--net", "tiles", "--size", "32x32")
-    with instrument.closing:
-        assert "taught" not in instrument.greeting
+def test_where_no_network_is_asked_for_it_is_the_brains_at_any_size(started):
+    life = started.engine.learner.life
+    assert (life.name, life.size) == ("hand", (64, 32))
+    assert life.weights.hash() == learner("hand").weights.hash()
+    assert life.ease == 0
 
 
-@pytest.mark.parametrize("name", ["hand", "tiles"])
-def test_where_no_network_is_asked_for_it_is_the_brains_at_any_size(tmp_path, name):
-    place = written(tmp_path, name)
-    instrument = assembled("--brain", str(place), "--size", "64x32")
-    with instrument.closing:
-        life = instrument.engine.learner.life
-        assert (life.name, life.size) == (name, (64, 32))
-        assert life.weights.hash() == learner(name).weights.hash()
-        assert life.ease == 0
-
-
-def test_a_brain_that_is_not_there_yet_is_paints(tmp_path):
-    instrument = assembled("--brain", str(tmp_path / "new.safetensors"), "--size", "32x32")
-    with instrument.closing:
-        assert instrument.engine.learner.life.name == "paint"
-        assert instrument.config.net == "paint"  # as which it is saved
+def test_the_start_and_the_tree_say_what_it_was_taught_on(started):
+    assert f"; taught on {WORDS}; " in started.greeting + "; "
+    assert started.first["taught"] == WORDS
+    assert started.space["/brain/taught"].value == WORDS
+    assert "taught" not in play._greeting(started.first | {"taught": ""}, None, started.config)
 
 
 def test_a_network_that_is_asked_for_wins_and_says_how_the_other_opens(tmp_path):
     place = written(tmp_path, "hand")
+    assert play._net(Config(brain=str(place), net="tiles")) == "tiles"
     with pytest.raises(Refusal, match="open it with --net hand"):
-        assembled("--brain", str(place), "--net", "tiles", "--size", "32x32")
+        brain.load(learner("tiles").life, str(place))
+
+
+def test_a_brain_that_is_not_there_yet_is_paints(tmp_path):
+    assert play._net(Config(brain=str(tmp_path / "new.safetensors"))) == play._net(Config())
+    assert play._net(Config()) == "paint"
 
 
 def test_a_file_that_is_no_brain_is_refused_with_the_reason(tmp_path):
-    (tmp_path / "b.safetensors").write_bytes(b"no")
+    place = tmp_path / "b.safetensors"
+    place.write_bytes(b"no")
     with pytest.raises(Refusal, match="cannot be read as a brain"):
-        assembled("--brain", str(tmp_path / "b.safetensors"), "--size", "32x32")
+        brain.load(learner(play._net(Config(brain=str(place)))).life, str(place))
 
 
 def test_a_network_of_another_version_is_told_as_that(tmp_path):
     place = written(tmp_path, told={"network": "foot"})
     with pytest.raises(Refusal, match="no such network in this version"):
-        assembled("--brain", str(place), "--size", "32x32")
+        brain.load(learner(play._net(Config(brain=str(place)))).life, str(place))
 
 
 # The way into a brain, and back to it
