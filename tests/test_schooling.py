@@ -23,7 +23,7 @@ CARD = {
         {"name": "munch", "pictures": 0, "held_out": 5},
     ],
 }  # fmt: skip
-PALETTES = {"all": [0.5, 0.4, 0.3, 0.1, 0.2, 0.1], "munch/scream": [0, 1, 0.25, 0, 1, 0.5]}
+PALETTES = {"all": [0.5, 0.4, 0.3, 0.1, 0.2, 0.1], "munch/scream": [0, 1, 0, 0, 1, 0]}
 TAUGHT = {"card": json.dumps(CARD), "palettes": json.dumps(PALETTES)}
 OTHER = {"card": json.dumps(CARD | {"pictures": 1, "collections": [{"pictures": 1}]})}
 WORDS, OTHER_WORDS = "10 pictures of 5 collections", "1 picture of 1 collection"
@@ -83,9 +83,11 @@ def test_it_comes_with_the_brain_and_the_hand_knows_its_palettes(tmp_path):
     assert one.life.schooling == TAUGHT
     assert one.slots.taught == WORDS
     assert knows(one) == ["all", "munch/scream"]
-    one.played[Paint].palette = "munch/scream"
+    paint = one.played[Paint]
+    paint.palette, paint.grain = "munch/scream", 0.5
     look(one)
-    assert one.played[Paint].colours == "munch/scream"
+    assert paint.colours == "munch/scream"
+    assert paint.told().tolist() == [[-1, 1, -1, -1, 3, -1, 0.5]]
 
 
 def test_it_is_written_again_to_the_letter(tmp_path):
@@ -256,6 +258,7 @@ def palettes(value):
         {"card": "{"}, {"card": "[]"}, {"card": "3"}, {"card": "null"}, {"card": "{}"},
         {"card": "[" * 100_000}, card(format="other"), card(pictures=-1), card(pictures=2.5),
         card(pictures=True), card(pictures=float("nan")), card(collections={}),
+        card(tau=float("nan")),
         card(collections=[3]), card(collections=[{}]), card(collections=[{"pictures": "2"}]),
         palettes("["), palettes([]), palettes('{"a": NaN}'), palettes({"a": [0.1] * 5}),
         palettes({"a": [0.1] * 7}), palettes({"a": [0.1] * 5 + [float("nan")]}),

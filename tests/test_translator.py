@@ -10,6 +10,7 @@ from fakes.stage import frame
 from bridge.learn import image
 from bridge.learn.learner import Learner
 from bridge.learn.score import decibels, mean_square
+from bridge.learn.seeing import Seen
 from bridge.nets.hand import Paint, palette_of
 
 SIZE = 32, 32
@@ -184,6 +185,44 @@ def test_a_past_self_is_better_that_makes_more_of_the_frame():
     assert one._likeness(good, seen) > one._likeness(one.weights.flat, seen) + 3
 
 
+def watched(x, target, psnr, seconds=3.0):
+    """A learner that has looked for so long at `x` with such dB against `target`, its picture
+    flat."""
+    one = learner()
+    one.optimiser.rate, one.life.psnr = 1e-3, psnr
+    for number in range(round(seconds * 30)):
+        one.governor.watch(one.life, Seen(x, target), 0 * x, True, number / 30)
+    return one.governor
+
+
+FOG = torch.zeros(1, 48, 8, 8)
+HARD = torch.ones(1, 48, 8, 8) * (1 - 2 * (torch.arange(8) // 4)[:, None])  # a grey card: 6 dB
+
+
+def test_a_flat_picture_of_a_flat_frame_is_no_reason_either_however_it_was_drawn():
+    assert watched(HARD, FOG, 20.0).why == ""
+    assert "flat" in watched(HARD, HARD, 20.0).why
+
+
+def test_far_worse_than_a_grey_card_is_meant_of_the_frame():
+    assert watched(FOG, HARD, 3.0).why == ""
+    assert watched(HARD, FOG + 0.1, 3.0).why == "it was far worse than a grey card for 2 s"
+
+
+def test_a_self_is_taken_that_does_well_with_the_frame_however_little_was_drawn_of_it():
+    assert watched(FOG, HARD, 10.0)._selves["hand"]
+
+
+def test_a_lost_network_goes_back_to_the_self_that_was_worth_it_with_the_frame():
+    one = learner()
+    good = one.weights.flat * 2
+    one.governor._selves["hand"] = [good]
+    one.governor.lost = True
+    seen = Seen(FOG, HARD)
+    back = one.governor.refuge(one.life, seen, lambda *_: 8.0, one.now)
+    assert back is good
+
+
 # What it may know of what is wanted
 
 
@@ -232,6 +271,14 @@ def test_it_remembers_frames_as_they_were_and_meets_them_as_sight_now_stands():
     one.sight.invert = 1.0
     inverted, _ = one.seeing.again(kept, one.net)
     assert torch.allclose(inverted, -x, atol=1e-6)
+
+
+def test_the_likeness_of_its_memories_is_to_the_frames():
+    one = learner()
+    one.memory.share, one.memory.frames, one.optimiser.rate = 0.5, 1, 0.0
+    play(one, [0.0])
+    play(one, [5.0], 0.0)
+    assert one.memory.psnr == pytest.approx(one.score_of(coloured(0.0)), abs=1e-3)
 
 
 def test_the_last_picture_leaves_no_trail_in_what_is_remembered():
