@@ -1,5 +1,6 @@
 """No test writes where the user's own brains are; where everything is there, none is skipped."""
 
+import functools
 import os
 
 import pytest
@@ -54,3 +55,16 @@ def _a_home_of_their_own(tmp_path_factory):
     home = str(tmp_path_factory.mktemp("home"))
     for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):  # tests that start processes hand it on
         os.environ[name] = home
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _scenes_are_drawn_up_once():
+    """The textures of `pattern:` are most of a second of work, whatever its size. Its frames are a
+    function of their number alone (test_pattern holds the class itself to that), so receivers of
+    one size share them."""
+    from bridge.video import pattern
+
+    own = pattern.Pattern
+    pattern.Pattern = functools.lru_cache(maxsize=4)(own)
+    yield
+    pattern.Pattern = own
