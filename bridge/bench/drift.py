@@ -106,7 +106,7 @@ def of_museum(eye: Life, held: Held) -> float:
 
 
 def seen(one: Learner, frame: Frame) -> Tensor:
-    pixels = image.fit(image.upload(frame, one.device), one.size, one.fit)
+    pixels = image.fit(image.upload(frame, one.device), one.size, "crop")
     return image.to_planes(pixels)
 
 

@@ -50,7 +50,7 @@ def bar_depth(rows: np.ndarray) -> int:
 
 def _bar_rows(rows: np.ndarray) -> np.ndarray:
     """(H,): which rows are flat along themselves, and like the next."""
-    flat = (_apart(rows[:, 1:], rows[:, :-1]) <= FLAT).mean(1) >= FLAT_SHARE
+    flat: np.ndarray = (_apart(rows[:, 1:], rows[:, :-1]) <= FLAT).mean(1) >= FLAT_SHARE
     if not flat.any():
         return flat
     still = (_apart(rows[1:], rows[:-1]) <= FLAT).mean(1) >= STILL_SHARE
@@ -60,9 +60,10 @@ def _bar_rows(rows: np.ndarray) -> np.ndarray:
 
 def _apart(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Levels between pixels of (…, 3) uint8, in the channel that differs most: (…)."""
-    apart = np.maximum(some, others) - np.minimum(some, others)
+    apart: np.ndarray = np.maximum(some, others) - np.minimum(some, others)
     # Written out: to reduce an axis of three takes numpy ten times as long.
-    return np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
+    most: np.ndarray = np.maximum(np.maximum(apart[..., 0], apart[..., 1]), apart[..., 2])
+    return most
 
 
 def _blocks(rows: np.ndarray) -> list[tuple[int, int]]:
