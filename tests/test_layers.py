@@ -25,13 +25,14 @@ FLOORS = [
         "preset",
         "looks",
         "config",
+        "parsers",
         "tables",
         "pictures",
     },
     {"video", "nets", "control"},
     {"learn"},
     {"engine", "bench", "museum", "devices", "watch"},
-    {"play", "show", "parsers", "cli", "__main__"},
+    {"play", "show", "cli", "__main__"},
 ]
 SAME_FLOOR = {  # the exceptions, each with its reason
     ("knob", "params"): "it binds a declaration",
@@ -53,7 +54,6 @@ SAME_FLOOR = {  # the exceptions, each with its reason
     ("tables", "params"): "the tables list the knobs",
     ("bench", "museum"): "it measures what is taught",
     ("watch", "devices"): "it goes on looking at what that lists",
-    ("cli", "parsers"): "its words",
     ("cli", "play"): "a subcommand",
     ("cli", "show"): "a subcommand",
     ("__main__", "cli"): "python -m bridge",
