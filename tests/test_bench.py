@@ -4,14 +4,17 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from bridge import cli, preset
-from bridge.bench import knobs, learn, measure, speed, swing
+from bridge.bench import knobs, learn, measure, sight, speed, swing
 from bridge.bench.afternoon import Afternoon
 from bridge.bench.learn import decibels
+from bridge.learn import image
 from bridge.learn.learner import Learner
 from bridge.learn.optimiser import SCALE
+from bridge.space import AddressSpace
 
 SIZE = 64, 48
 
@@ -195,3 +198,27 @@ def test_live_measures_with_the_faders_still_and_moved(capsys):
 )
 def test_a_spread_is_the_median_and_what_most_lie_within(times, shown):
     assert measure.spread(times) == shown
+
+
+def test_sight_tells_what_each_treatment_costs_beside_the_cheapest(source, monkeypatch):
+    monkeypatch.setattr(sight, "BLOCKS", 1)
+    pictures = [image.to_planes(torch.from_numpy(frame.pixels)) for frame in source]
+    times = sight.costs(pictures)
+    assert len(times) == len(sight.TREATMENTS)
+    assert all(len(measured) == len(source) - 8 for measured in times.values())
+    shown = printed(sight.table("a clip", times))
+    assert "drawing canny, canny_t1 1, canny_t2 10" in shown
+    assert " 1.0 " in shown
+
+
+def test_every_knob_of_a_drawing_is_tried_with_its_drawing():
+    taught = Learner("tiles", SIZE)
+    space = AddressSpace()
+    for group, owner in taught.knobs():
+        space.add(group, owner)
+    asleep = [k.address for k in space if k.address.startswith("/see/") and not k.active]
+    assert asleep
+    for address in asleep:
+        for other, value in knobs.WITH[address].items():
+            space.assign(other, value)
+        assert next(k for k in space if k.address == address).active

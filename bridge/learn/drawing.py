@@ -313,13 +313,14 @@ def _followed(strong: Tensor, weak: Tensor, grown: bool) -> Tensor:
     all its neighbours if it is to be `grown`: (B, 1, H, W), with a rim of False."""
     row = weak.shape[-1]
     found, weak = _packed(strong), _packed(weak)
-    for step in range(MOST_ROUNDS):
-        more = _grown(found, row) & weak
-        if step % 8 == 7 and torch.equal(more, found):
+    round_ = _growing(found, row)
+    for step in range(1, MOST_ROUNDS + 1):
+        more = round_() & weak
+        if step % 8 == 0 and torch.equal(more, found):
             break
-        found = more
+        found.copy_(more)
     if grown:
-        found = _grown(found, row)
+        found = round_()
     bits = torch.arange(8, dtype=torch.uint8, device=found.device).view(8, 1)
     rows = found.view(len(strong), 1, -1, 1, row) >> bits
     return (rows & 1).view(len(strong), 1, -1, row).to(torch.bool)
@@ -334,16 +335,32 @@ def _packed(mask: Tensor) -> Tensor:
     return (rows * bits.to(torch.uint8).view(8, 1)).sum(2, dtype=torch.uint8).view(-1)
 
 
-def _grown(mask: Tensor, row: int) -> Tensor:
-    """With the eight neighbours of each; `mask` is packed."""
-    wide = mask.clone()
-    wide[1:].bitwise_or_(mask[:-1])
-    wide[:-1].bitwise_or_(mask[1:])
-    tall = wide | (wide << 1)
-    tall.bitwise_or_(wide >> 1)
-    tall[row:].bitwise_or_(wide[:-row] >> 7)
-    tall[:-row].bitwise_or_(wide[row:] << 7)
-    return tall
+def _growing(mask: Tensor, row: int) -> Callable[[], Tensor]:
+    """What gives `mask`, packed, as it is at the time, with the eight neighbours of each.
+
+    Into the same memory each time, through views made once: half the time of a round is Python's.
+    """
+    wide, tall, moved = mask.clone(), mask.clone(), mask.clone()
+    before, after = mask[:-1], mask[1:]
+    wide_before, wide_after = wide[:-1], wide[1:]
+    above, below = wide[:-row], wide[row:]
+    tall_above, tall_below = tall[:-row], tall[row:]
+    moved_above, moved_below = moved[:-row], moved[row:]
+
+    def grown() -> Tensor:
+        wide.copy_(mask)
+        wide_after.bitwise_or_(before)
+        wide_before.bitwise_or_(after)
+        torch.bitwise_left_shift(wide, 1, out=tall)
+        torch.bitwise_right_shift(wide, 1, out=moved)
+        tall.bitwise_or_(moved).bitwise_or_(wide)
+        torch.bitwise_right_shift(above, 7, out=moved_below)
+        tall_below.bitwise_or_(moved_below)
+        torch.bitwise_left_shift(below, 7, out=moved_above)
+        tall_above.bitwise_or_(moved_above)
+        return tall
+
+    return grown
 
 
 # What they are made with
