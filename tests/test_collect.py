@@ -202,13 +202,18 @@ def test_at_most_so_many_of_each_collection(studio, fake):
     assert len(fake.paths("/w/api.php")) == 2  # nor is more listed
 
 
-def test_a_category_below_is_looked_into_where_that_is_asked(studio, fake):
+@pytest.mark.parametrize("by", ["option", "config"])
+def test_a_category_below_is_looked_into_where_that_is_asked(studio, fake, by):
     fake.hang("Works in Munch Museum", "a.jpg")
     fake.hang("Below", "a.jpg", "b.jpg")
     fake.below["Category:Works in Munch Museum"] = ["Category:Below"]
     studio.run()
     assert len(studio.rows()) == 1
-    studio.run("--subcategories")
+    if by == "option":
+        studio.run("--subcategories")
+    else:
+        studio.lists("Munch Museum", more="subcategories = true")
+        studio.run()
     assert len(studio.rows()) == 2
 
 
@@ -254,6 +259,7 @@ def test_any_title_becomes_a_name_that_every_system_takes(studio, fake, title):
     assert (studio.out / folder / name).is_file()
     assert files.file_name(name.rpartition("-")[0] or "x") in (name.rpartition("-")[0], "x")
     assert len(name.encode()) < 230
+    assert not name.startswith("-")
 
 
 def test_pictures_that_differ_in_capitals_only_have_files_of_their_own(studio, fake):
@@ -309,7 +315,7 @@ def test_the_command_says_so_in_a_sentence(capsys):
 
 @pytest.mark.parametrize("rate", ["0", "-1", "11", "nan"])
 def test_a_rate_that_is_none_or_a_burden_is_refused(rate, capsys):
-    assert cli.main(["collect", "--contact", ME, "--rate", rate]) == 2
+    assert cli.main(["collect", "--contact", ME, "--rate", rate, "--config", "none.toml"]) == 2
     assert "up to 10" in capsys.readouterr().err
 
 
@@ -546,10 +552,10 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(studio, fake, monkeypat
     assert len(fake.paths("/thumb")) == 1
 
 
-@pytest.mark.parametrize("most", [24 * 16 - 1, 100])
-def test_a_picture_of_too_many_pixels_is_not_kept(monkeypatch, most):
-    monkeypatch.setattr(haul, "MOST_PIXELS", most)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # at 100 Pillow itself throws
+@pytest.mark.parametrize(("ours", "pillows"), [(24 * 16 - 1, 24 * 16), (24 * 16, 100)])
+def test_a_picture_of_too_many_pixels_is_not_kept(monkeypatch, ours, pillows):
+    monkeypatch.setattr(haul, "MOST_PIXELS", ours)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pillows)  # it throws at twice that
     with pytest.raises(outside.Failed, match="million pixels"):
         haul.decode(paint())
 
@@ -674,7 +680,8 @@ def test_what_is_there_is_not_fetched_again(studio, fake, capsys):
     assert studio.run() == 0
     assert fake.paths("/thumb") == []
     assert studio.rows() == before
-    assert "0 fetched, 2 there already, 0 failed; 2 pictures" in capsys.readouterr().err
+    told = f"0 fetched, 2 there already, 0 failed; pictures in {studio.out}: 2."
+    assert told in capsys.readouterr().err
 
 
 def test_a_picture_that_was_damaged_meanwhile_is_fetched_again(studio, fake):
@@ -782,14 +789,42 @@ def test_collections_of_earlier_runs_stay_written_down(studio, fake):
     assert [row["collection"] for row in studio.rows()] == ["A", "B"]
 
 
-@pytest.mark.parametrize("path", ["../../secret.jpg", "/etc/passwd", "C:/a.jpg", "a\\..\\b.jpg"])
-def test_a_manifest_that_points_out_of_its_folder_is_not_believed(studio, fake, path):
+def test_a_manifest_that_points_out_of_its_folder_is_not_believed(studio, fake):
     fake.hang("Works in Munch Museum", "a.jpg")
     studio.out.mkdir()
-    row = {"path": path, "sha256": "0" * 64}
+    (studio.folder / "secret.jpg").write_bytes(paint())
+    row = {"path": "../secret.jpg", "sha256": hashlib.sha256(paint()).hexdigest()}
     (studio.out / "manifest.jsonl").write_text(json.dumps(row) + "\n")
     studio.run()
-    assert path not in [row["path"] for row in studio.rows()]
+    assert [row["collection"] for row in studio.rows()] == ["Munch Museum"]
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [
+        ("Uffizi/a.jpg", True), ("../a.jpg", False), ("b/../../a.jpg", False),
+        ("/etc/passwd", False), ("C:/a.jpg", False), ("C:a.jpg", False), ("..\\a.jpg", False),
+    ],
+)  # fmt: skip
+def test_which_paths_stay_in_their_folder(path, inside):
+    assert haul.stays_inside(path) is inside
+
+
+def test_what_was_taken_away_is_no_longer_written_down(studio, fake):
+    studio.lists("A", "B")
+    for name in "AB":
+        fake.hang(f"Works in {name}", f"{name}.jpg")
+    studio.run()
+    (studio.out / studio.rows()[0]["path"]).unlink()
+    studio.run("--only", "B")
+    assert [row["collection"] for row in studio.rows()] == ["B"]
+
+
+def test_a_picture_of_another_width_is_another_picture(studio, fake):
+    fake.hang("Works in Munch Museum", "a.jpg")
+    studio.run()
+    studio.run("--width", "330")
+    assert len(fake.paths("/thumb")) == len(studio.rows()) == 2
 
 
 def test_a_manifest_of_somebody_else_is_not_written_over(studio):
@@ -857,7 +892,7 @@ def test_a_manifest_says_whose_each_picture_is(studio, fake):
         "URL": f"{fake.url}/a.jpg", "Collection": "Uffizi", "licence": "CC0", "title": "Venus",
         "artist": "Sandro", "source": "https://uffizi.test/1", "year": 1485,
     }  # fmt: skip
-    studio.run("--manifest", studio.manifest(row, {"url": f"{fake.url}/b c.jpg", "title": None}))
+    studio.run("--manifest", studio.manifest(row, {"url": f"{fake.url}/b%20c.jpg", "title": None}))
     first, second = studio.rows()
     told = ("collection", "license", "title", "artist", "source")
     assert [first[key] for key in told] == [
@@ -885,10 +920,37 @@ def test_lines_that_list_nothing_are_told_and_the_others_are_fetched(studio, fak
     assert "3 lines list no picture" in capsys.readouterr().err
 
 
-def test_the_same_address_twice_is_one_picture(studio, fake):
+def test_the_same_address_twice_is_one_picture(studio, fake, capsys):
     fake.others["/a.jpg"] = paint()
     studio.run("--manifest", studio.manifest(*[{"url": f"{fake.url}/a.jpg"}] * 3))
-    assert len(studio.rows()) == 1
+    assert "1 fetched, 0 there already" in capsys.readouterr().err
+
+
+def test_but_in_two_collections_it_is_two_even_where_their_folders_are_one(studio, fake):
+    fake.others["/a.jpg"] = paint()
+    rows = [{"url": f"{fake.url}/a.jpg", "collection": name} for name in ("a/b", "a-b")]
+    studio.run("--manifest", studio.manifest(*rows))
+    assert {row["path"].partition("/")[0] for row in studio.rows()} == {"a-b"}
+    assert len({row["path"] for row in studio.rows()}) == 2
+
+
+def test_at_most_so_many_of_a_manifest(studio, fake):
+    fake.others |= {f"/{n}.jpg": paint(n) for n in range(3)}
+    rows = [{"url": fake.url + path} for path in fake.others]
+    studio.run("--most", "2", "--manifest", studio.manifest(*rows))
+    assert len(studio.rows()) == 2
+
+
+@pytest.mark.parametrize("most", ["0", "-1"])
+def test_less_than_one_of_each_is_refused(studio, most):
+    with pytest.raises(Refusal, match="at least 1"):
+        studio.run("--most", most)
+
+
+def test_a_thumbnail_in_a_list_that_commons_no_longer_serves_says_which_to_write(studio):
+    url = "https://upload.wikimedia.org/wikipedia/commons/thumb/a/ab/X.jpg/300px-X.jpg"
+    studio.run("--manifest", studio.manifest({"url": url}))
+    assert "write 330px" in studio.reasons()[0]
 
 
 @pytest.mark.parametrize(
@@ -912,9 +974,15 @@ def test_a_list_that_is_none_says_what_to_write(tmp_path, name, text, said):
 
 def test_halves_of_letters_in_a_list_can_be_written_down(studio, fake):
     fake.others["/a.jpg"] = paint()
-    row = {"url": f"{fake.url}/a.jpg", "title": "a\ud800\u2028b"}
+    row = {"url": f"{fake.url}/a.jpg", "title": "a\ud800b"}
     assert studio.run("--manifest", studio.manifest(row)) == 0
-    assert studio.rows()[0]["title"] == "a? b"
+    assert studio.rows()[0]["title"] == "a?b"
+
+
+def test_a_separator_inside_a_text_ends_no_line(tmp_path):
+    path = tmp_path / "list.jsonl"
+    path.write_text('{"url": "http://a.test/", "title": "a\u2028b"}\n', encoding="utf-8")
+    assert wanted.manifest(path)[0]["list"][0].title == "a b"
 
 
 def test_the_collections_of_2017_ship_with_the_program():
@@ -987,11 +1055,12 @@ def test_long_work_is_told_in_plain_lines_now_and_then(studio, fake, capsys):
 def test_on_a_terminal_a_bar_shows_names_as_they_are(studio, fake, monkeypatch):
     console = collect.Console(file=io.StringIO(), force_terminal=True, width=100)
     monkeypatch.setattr(collect, "Console", lambda **_: console)
-    studio.lists("[bold]Odd")
+    studio.lists("[bold]Odd", "[red]None")
     fake.hang("Works in [bold]Odd", "a.jpg", "b.jpg")
     studio.run()
     shown = console.file.getvalue()
-    assert "1/1 [bold]Odd" in shown
+    assert "1/2 [bold]Odd" in shown
+    assert "on Commons: [red]None." in shown
     assert "2/2" in shown
 
 

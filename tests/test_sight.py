@@ -242,7 +242,7 @@ def test_each_is_done_to_what_the_one_before_has_made(drawn):
             by.canny_t1, by.canny_t2, by.threshold_block, by.pencil = 5.0, 15.0, 31, 0.7
         expected = alone.treat(expected, None)
     assert expected.std() > 0.1
-    assert torch.allclose(one.treat(x, last), expected, atol=1e-4)
+    assert torch.allclose(one.treat(x, last), expected, atol=5e-3)  # a median counts in steps
 
 
 @pytest.mark.parametrize("name", KNOBS)

@@ -109,7 +109,7 @@ def _collections(options: argparse.Namespace, web: Web, folder: Path) -> Iterato
         if without:
             print(f"firstlight: {path}: {without} lines list no picture.", file=sys.stderr)
         for name, pictures in found.items():
-            yield Collection(name, _of_list(pictures[: options.most or ALL]), True)
+            yield Collection(name, _of_list(pictures), True)
 
 
 def _of_commons(
@@ -142,7 +142,7 @@ def _collect(
 ) -> None:
     voice.begin(collection.name)
     try:
-        pictures = collection.pictures()
+        pictures = collection.pictures()[:most]
     except Closed as problem:
         raise Refusal(str(problem)) from problem
     except Failed as problem:
@@ -150,7 +150,7 @@ def _collect(
         return
     if not pictures:
         tally.empty.append(collection.name)
-    for number, one in enumerate(pictures[:most]):
+    for number, one in enumerate(pictures):
         voice.at(number, len(pictures))
         if haul.has(one):
             tally.there += 1
@@ -184,7 +184,7 @@ def _mind(problem: Failed, collection: Collection, tally: Tally) -> None:
 def _tell(tally: Tally, haul: Haul, folder: Path, voice: "Voice") -> None:
     voice.say(
         f"{tally.fetched} fetched, {tally.there} there already, {tally.failed} failed; "
-        f"{len(haul)} pictures in {folder}."
+        f"pictures in {folder}: {len(haul)}."
     )
     if tally.unlisted:
         voice.say(f"could not be listed: {'; '.join(tally.unlisted)}.")

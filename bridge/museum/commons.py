@@ -109,12 +109,11 @@ class Commons:
         info = page["imageinfo"][0]
         if info.get("mime") not in RASTER:
             return None
-        small = 0 < int(info.get("width", 0)) <= self._width
         title, told = str(page["title"]), info.get("extmetadata") or {}
         plain = title.partition(":")[2].rpartition(".")[0]
         return Wanted(
             collection=name,
-            url=str(info.get("url" if small else "thumburl", "")),
+            url=str(info.get("thumburl", "")),  # of a picture that is no larger: the picture
             key=f"{title} {self._width}",
             title=_plain(told, "ObjectName") or plain,
             artist=_plain(told, "Artist"),

@@ -186,7 +186,9 @@ class Web:
         except urllib3.exceptions.LocationParseError as problem:
             raise Failed(f"{url[:200]} is no address") from problem
         if parts.scheme not in ("http", "https") or not parts.host:
-            raise Failed(f"{url[:200]} is no address that begins with http:// or https://")
+            raise Failed(
+                f"{url[:200] or 'nothing'} is no address that begins with http:// or https://"
+            )
         if parts.auth:
             raise Failed("its address holds a name and a password, which are not sent")
         return str(parts.netloc)

@@ -187,10 +187,7 @@ class Haul:
                 f"{self._folder / MANIFEST} was not written by firstlight collect, which would "
                 "replace it; choose another folder with --out."
             )
-        within = PurePosixPath(path)
-        if within.is_absolute() or ".." in within.parts or "\\" in path or ":" in path:
-            return False
-        return (self._folder / path).is_file()
+        return stays_inside(path) and (self._folder / path).is_file()
 
     def _refuse(self, problem: OSError) -> NoReturn:
         if problem.errno in FULL:
@@ -202,6 +199,12 @@ class Haul:
             f"{self._folder}: cannot be written or read ({problem.strerror}); choose another "
             "folder with --out."
         ) from problem
+
+
+def stays_inside(path: str) -> bool:
+    """Whether a path leads nowhere but into the folder that it is taken from, on any system."""
+    within = PurePosixPath(path)
+    return not (within.is_absolute() or ".." in within.parts or "\\" in path or ":" in path)
 
 
 def place(wanted: Wanted) -> str:
