@@ -20,7 +20,7 @@ COMMANDS = {
 }
 BENCHES = (
     "speed", "live", "control", "copies", "learn", "memory", "survive", "knobs", "swing", "looks",
-    "sight", "school",
+    "sight", "collections", "school",
 )  # fmt: skip
 EXAMPLES = """examples:
   firstlight --in pattern: --frames 900 --out file:first-light.mp4
@@ -230,8 +230,9 @@ pictures. control: the same beside floods of OSC and open pages. copies: what a 
 copies on its way, counted. learn: dB from blank, bursts. \
 memory: what is kept of one clip while another plays, and what that costs. survive: every fader \
 thrown to its ends, and back. knobs: what each does. swing: points of oscillation, found or \
-measured. looks: contact sheets. sight: what each treatment before the network costs. school (a \
-folder of pictures, then clips or drawings): teaches hand and eye on each split, and marks them"
+measured. looks: contact sheets. sight: what each treatment before the network costs. collections: \
+20,000 pictures prepared for school (--frames: so many). school (a folder of pictures, then clips \
+or drawings): teaches hand and eye on each split, and marks them"
     parser.add_argument(
         "what",
         nargs="?",

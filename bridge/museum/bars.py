@@ -50,11 +50,10 @@ def bar_depth(rows: np.ndarray) -> int:
 
 def _bar_rows(rows: np.ndarray) -> np.ndarray:
     """(H,): which rows are flat along themselves, and like the next."""
-    flat: np.ndarray = (_apart(rows[:, 1:], rows[:, :-1]) <= FLAT).mean(1) >= FLAT_SHARE
-    if not flat.any():
-        return flat
-    still = (_apart(rows[1:], rows[:-1]) <= FLAT).mean(1) >= STILL_SHARE
-    bar: np.ndarray = flat & np.append(still, still[-1:])
+    bar: np.ndarray = (_apart(rows[:, 1:], rows[:, :-1]) <= FLAT).mean(1) >= FLAT_SHARE
+    if bar.any():
+        still = (_apart(rows[1:], rows[:-1]) <= FLAT).mean(1) >= STILL_SHARE
+        bar &= np.append(still, still[-1:])
     return bar
 
 

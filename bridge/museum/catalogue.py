@@ -46,11 +46,13 @@ def main(options: argparse.Namespace) -> None:
     gathered = sources.gather(map(Path, options.folders))
     log = Ledger(out, options.side, anew=options.anew)
     try:
-        look_at(gathered.wanted, log, options.side, options.workers or _cores())
+        look_at(gathered.wanted, log, options.side, options.workers or cores())
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here.", file=sys.stderr)
         raise
-    finish(gathered, log, options.hold, options.tau, options.seed)
+    told, reasons = finish(gathered, log, options.hold, options.tau, options.seed)
+    console = Console()
+    card.tell(console if console.is_terminal else Console(width=WIDTH), told, reasons)
     print(f"next: {NEXT} {shlex.quote(options.out)}")
 
 
@@ -63,7 +65,7 @@ def _check(options: argparse.Namespace) -> None:
         raise Refusal(f"--workers {options.workers}: choose 1 or more.")
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may have."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -175,9 +177,9 @@ class _Telling:
 
 def finish(
     gathered: Gathered, log: Ledger, holds: Sequence[str], tau: float, seed: int
-) -> dict[str, Any]:
-    """Choose among what was looked at, write the list and the card, and print it. Answers the
-    card. Raises Refusal where nothing is left to teach."""
+) -> tuple[dict[str, Any], Counter[str]]:
+    """Choose among what was looked at, and write the list and the card. Answers the card, and how
+    many were skipped for which reason. Raises Refusal where nothing is left to teach."""
     kept, dropped, duplicates = _sorted_out(gathered, log)
     if not kept:
         raise Refusal(_nothing(gathered, dropped))
@@ -192,9 +194,7 @@ def finish(
     told = card.card_of(entries, tau, shares, len(dropped), len(duplicates))
     _write(log, [*dropped, *duplicates], entries, told)
     log.keep_only(look for one in gathered.wanted if (look := log[one.path]))
-    console = Console()
-    card.tell(console if console.is_terminal else Console(width=WIDTH), told, _reasons(dropped))
-    return told
+    return told, _reasons(dropped)
 
 
 def _sorted_out(

@@ -25,7 +25,7 @@ except ImportError as problem:
     command = pip("install '.[museum]'")
     raise ImportError(f"pictures are read with Pillow, on every system; run {command}") from problem
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")  # MPO: a JPEG of some cameras
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 MOST_PIXELS = 178_000_000  # a bomb, or a scan that wants a gigabyte: Pillow's own last line
 LEAST_SIDE = 96
