@@ -628,6 +628,7 @@ def test_a_host_that_wants_hours_of_peace_does_not_stop_the_others_of_a_manifest
     fake.faults["/robots.txt"] = [fake.robots, Answer(404)]
     rows = [{"url": f"{other}/a.jpg"}] * 2 + [{"url": f"{fake.url}/a.jpg"}]
     assert studio.run("--manifest", studio.manifest(*rows)) == 0
+    assert studio.reasons()[0].startswith("localhost:")
     assert "left alone for 60 min" in studio.reasons()[0]
     assert len(studio.rows()) == 1
 
