@@ -16,7 +16,7 @@ from bridge.nets.code import Code
 from bridge.space import AddressSpace
 
 
-def learner(name="paint", **options):
+def learner(name="tiles", **options):
     torch.set_num_threads(1)
     return Learner(name, (32, 32), seed=1, **options)
 
