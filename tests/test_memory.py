@@ -202,8 +202,8 @@ def test_a_scene_is_forgotten_and_with_memory_it_is_not():
     left = {}
     for share in (0.0, 0.5):
         one = learner(share=share)
-        play(one, [0, 0.7, 1.4] * 40)
-        play(one, [10, 14, 18] * 40)
+        play(one, [0, 0.7, 1.4] * 15)
+        play(one, [10, 14, 18] * 15)
         left[share] = known(one, 0.7)
     assert left[0.0] < 24
     assert left[0.5] > 30
@@ -245,7 +245,7 @@ def test_the_picture_is_the_same_whether_it_remembers_or_not():
 def test_every_rule_learns_while_it_remembers(rule):
     one = learner("paint", share=0.5, frames=2)
     one.optimiser.rule = rule
-    play(one, [0, 1, 2] * 40)
+    play(one, [0, 1, 2] * 15)
     assert known(one, 1) > 15
     assert one.memory.psnr > 15
 
