@@ -222,3 +222,10 @@ def test_every_knob_of_a_drawing_is_tried_with_its_drawing():
         for other, value in knobs.WITH[address].items():
             space.assign(other, value)
         assert next(k for k in space if k.address == address).active
+
+
+def test_collections_makes_pictures_and_measures_how_they_are_prepared(capsys):
+    assert cli.main(["bench", "collections", "--frames", "20"]) == 0
+    out = capsys.readouterr().out
+    assert "museum finished" in out
+    assert "20 pictures" in out

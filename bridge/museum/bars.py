@@ -73,7 +73,8 @@ def _blocks(rows: np.ndarray) -> list[tuple[int, int]]:
 
 def _patches(row: np.ndarray) -> np.ndarray:
     """(N, 3): the colours of the flat patches along a row, (W, 3), one after the other."""
-    ends = np.flatnonzero(np.abs(np.diff(row, axis=0)).max(1) > FLAT) + 1
+    # Over two pixels: a small step that lies across a pixel is two, and each would be flat.
+    ends = np.flatnonzero(np.abs(row[2:] - row[:-2]).max(1) > FLAT) + 1
     pieces = [p for p in np.split(row, ends) if len(p) >= max(3, LEAST_PATCH * len(row))]
     return np.array([np.median(piece, 0) for piece in pieces]).reshape(-1, 3)
 

@@ -31,7 +31,7 @@ MOST_PIXELS = 178_000_000  # a bomb, or a scan that wants a gigabyte: Pillow's o
 LEAST_SIDE = 96
 MOST_ASPECT = 8.0
 ROOM = 2  # times `side` is what a picture is decoded to, so that margins can go
-COARSE = 320  # pixels on the longest side of what bars are looked for in
+COARSE = 200  # pixels on the longest side of what bars are looked for in
 LEAST_DEVIATION = 4.0  # levels: a picture of less is all one colour
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
@@ -101,17 +101,16 @@ def _found(picture: Image.Image, side: int) -> Found:
     _check_size(*picture.size)
     upright = _upright(picture, side)
     shrunk = short / min(upright.size)
-    coarse = np.asarray(upright.reduce(max(1, round(max(upright.size) / COARSE))))
-    if bars.is_card(coarse):
+    coarse = upright.reduce(max(1, round(max(upright.size) / COARSE)))
+    if max(palette_of(coarse)[3:]) * 255 < LEAST_DEVIATION:
+        raise Unfit("all of one colour")
+    if bars.is_card(np.asarray(coarse)):
         raise Unfit("a test card of colour bars")
-    top, bottom, left, right = edges.within(np.asarray(upright), coarse)
+    top, bottom, left, right = edges.within(np.asarray(upright), np.asarray(coarse))
     _check_size(round((right - left) * shrunk), round((bottom - top) * shrunk))
     small = _shrunk(upright.crop((left, top, right, bottom)), side)
-    palette = palette_of(small)
-    if max(palette[3:]) * 255 < LEAST_DEVIATION:
-        raise Unfit("all of one colour")
     kept = np.ascontiguousarray(np.asarray(small)[..., ::-1])
-    return Found(kept, area, _print(small), palette)
+    return Found(kept, area, _print(small), palette_of(small))
 
 
 def _print(picture: Image.Image) -> int:
