@@ -8,15 +8,26 @@ import torch
 from rich.console import Console
 
 from bridge import cli, preset
-from bridge.bench import knobs, learn, measure, sight, speed, swing
+from bridge.bench import knobs, learn, looks, measure, sight, speed, swing
 from bridge.bench.afternoon import Afternoon
 from bridge.bench.learn import decibels
-from bridge.learn import image
+from bridge.learn import image, tuning
 from bridge.learn.learner import Learner
 from bridge.learn.optimiser import SCALE
 from bridge.space import AddressSpace
 
 SIZE = 64, 48
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch):
+    """A test process has a core of its own, on which two threads would wait for each other."""
+    monkeypatch.setattr(tuning, "OFFLINE_THREADS", 1)
+
+
+def hurried(monkeypatch, woken, settled, heard):
+    for name, count in (("WOKEN", woken), ("SETTLED", settled), ("HEARD", heard)):
+        monkeypatch.setattr(swing, name, count)
 
 
 def printed(table) -> str:
@@ -77,7 +88,9 @@ def test_looks_writes_a_sheet_for_each_source(tmp_path, capsys):
     assert "tiles" in capsys.readouterr().out
 
 
-def test_looks_shows_a_period_of_a_preset(tmp_path):
+def test_looks_shows_a_period_of_a_preset(tmp_path, monkeypatch):
+    hurried(monkeypatch, 5, 5, 50)
+    monkeypatch.setattr(looks, "LONG", 60)
     words = ["bench", "looks", "--net", "tiles", "--size", "64x32", "--frames", "8"]
     out = ["--preset", "pulse", "--in", "pattern:64x32", "--out", f"stills:{tmp_path / 'sheets'}"]
     assert cli.main([*words, *out]) == 0
@@ -124,10 +137,13 @@ def test_a_period_begins_with_its_darkest_picture():
 
 @pytest.fixture(scope="module")
 def long_source():
-    return measure.fitted(measure.frames("pattern:96x64", 300), (96, 64))
+    return measure.fitted(measure.frames("pattern:96x64", 180), (96, 64))
 
 
-def test_a_preset_that_swings_swings_and_the_same_network_at_rest_does_not(long_source):
+def test_a_preset_that_swings_swings_and_the_same_network_at_rest_does_not(
+    long_source, monkeypatch
+):
+    hurried(monkeypatch, 30, 30, 120)
     pulse = swing.strongest(swing.played(preset.read("pulse"), (96, 64), long_source).light)
     rest = swing.strongest(swing.played({}, (96, 64), long_source).light)
     assert 10 < pulse.period < 50
@@ -135,15 +151,15 @@ def test_a_preset_that_swings_swings_and_the_same_network_at_rest_does_not(long_
     assert pulse.swing > 3 * rest.swing
 
 
-def test_a_search_prints_what_it_found(long_source):
-    table = printed(swing.search({"clip": long_source[:170]}, (96, 64), 2))
+def test_a_search_prints_what_it_found(long_source, monkeypatch):
+    hurried(monkeypatch, 5, 5, 50)
+    table = printed(swing.search({"clip": long_source[:60]}, (96, 64), 2))
     assert "the best of 2 settings" in table
     assert "clip" in table
 
 
 def test_swing_follows_a_fader(monkeypatch, capsys):
-    for name, count in (("WOKEN", 5), ("SETTLED", 5), ("HEARD", 50)):
-        monkeypatch.setattr(swing, name, count)
+    hurried(monkeypatch, 5, 5, 50)
     words = ["bench", "swing", "--preset", "pulse", "--fader", "/learn/momentum"]
     assert cli.main([*words, "--size", "32x32", "--in", "pattern:32x32"]) == 0
     assert capsys.readouterr().out.count("pulse") == len(swing.MOVED)
@@ -185,7 +201,8 @@ def test_what_a_knob_costs_is_told_for_every_knob_that_costs(source, monkeypatch
 
 
 def test_live_measures_with_the_faders_still_and_moved(capsys):
-    words = ["bench", "live", "--net", "tiles", "--size", "64x48", "--frames", "45"]
+    words = ["bench", "live", "--net", "tiles", "--size", "64x48", "--frames", "12"]
+    words += ["--in", "pattern:64x48"]
     assert cli.main(words) == 0
     out = capsys.readouterr().out
     assert "still" in out
