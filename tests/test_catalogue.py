@@ -3,12 +3,15 @@ gone on with."""
 
 import csv
 import functools
+import importlib
 import io
 import json
 import math
 import os
+import subprocess
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -1025,3 +1028,30 @@ def test_in_processes_of_their_own_they_come_in_order_and_one_that_dies_takes_on
     monkeypatch.setattr(crew, "AHEAD", 1)
     found = list(crew.looks(["0", "1", "2", "deadly", "4", "5"], SIDE, 2))
     assert found == ["0", "1", "2", "whoever decodes it dies of it", "4", "5"]
+
+
+def test_whoever_looks_ends_with_the_one_that_is_killed(tmp_path):
+    """Its output ends once all that hold it have ended."""
+    script = tmp_path / "museum.py"
+    script.write_text(
+        "from bridge.museum import crew\n"
+        "from fakes import deadly\n"
+        "if __name__ == '__main__':\n"
+        "    crew.look = deadly.look\n"
+        "    list(crew.looks(['endless'] * 99, 96, 2))\n"
+    )
+    path = os.pathsep.join(map(str, (Path(__file__).parents[1], Path(__file__).parent)))
+    environment = {**os.environ, "PYTHONPATH": path}
+    words = [sys.executable, str(script)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as parent:
+        assert parent.stdout.readline().strip() == b"here"
+        parent.kill()
+        told, _ = parent.communicate(timeout=60)
+    assert told.strip() in (b"", b"here")
+
+
+def test_without_pillow_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "bridge.museum.look")
+    with pytest.raises(ImportError, match=r"read with Pillow.* pip install '.\[museum\]'"):
+        importlib.import_module("bridge.museum.look")

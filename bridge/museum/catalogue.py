@@ -131,7 +131,7 @@ class _Telling:
 
     def __init__(self, done: int, total: int) -> None:
         self._done, self._total = done, total
-        self._begun = self._told = time.monotonic()
+        self._begun = self._told = 0.0  # with the first picture, for processes take time to start
         self._began_at = done
         console = Console(stderr=True)
         bar = Progress(
@@ -160,10 +160,13 @@ class _Telling:
 
     def advance(self) -> None:
         self._done += 1
+        now = time.monotonic()
         if self._bar:
             self._bar.advance(self._task)
-        elif time.monotonic() - self._told >= PLAIN_EVERY:
-            self._told = time.monotonic()
+        elif not self._begun:
+            self._begun, self._told, self._began_at = now, now, self._done
+        elif now - self._told >= PLAIN_EVERY:
+            self._told = now
             pace = (self._done - self._began_at) / (self._told - self._begun)
             left = (self._total - self._done) / pace
             told = (

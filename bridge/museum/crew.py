@@ -6,7 +6,9 @@ that picture.
 """
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -62,9 +64,18 @@ def _alone(path: str, side: int) -> Found | str:
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     fresh = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, fresh, _let_the_parent_stop_us)
+    return ProcessPoolExecutor(workers, fresh, _belong_to_the_parent)
 
 
-def _let_the_parent_stop_us() -> None:
-    """Ctrl-C goes to every process of a terminal; the parent's word is enough."""
+def _belong_to_the_parent() -> None:
+    """Ctrl-C goes to every process of a terminal, and the parent's word is enough; but a parent
+    that is killed says none, and its workers would wait for work for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
