@@ -964,6 +964,29 @@ def test_what_has_changed_or_come_is_looked_at_and_what_has_gone_is_gone(
     assert museum.picture(new).shape == (96, 120, 3)
 
 
+def test_a_file_of_another_time_has_changed(root, tmp_path, monkeypatch):
+    prepare(root, out=tmp_path / "out")
+    os.utime(root / "klee" / "fish.webp", (1, 1))
+    _, paths = looked_at_again(monkeypatch, root, out=tmp_path / "out")
+    assert paths == ["fish.webp"]
+
+
+def test_what_is_added_to_a_log_that_was_torn_is_there_after_the_next_kill(
+    root, tmp_path, monkeypatch
+):
+    prepare(root, out=tmp_path / "out")
+    with open(tmp_path / "out" / ledger.LOG, "a") as log:
+        log.write('{"path": "a", "size"')
+    (root / "klee" / "broken.jpg").write_bytes(b"x")
+    put(root / "klee" / "cat.png", painting(8))
+    with monkeypatch.context() as patched:
+        patched.setattr(crew, "look", Looks(1))
+        with pytest.raises(KeyboardInterrupt):
+            prepare(root, out=tmp_path / "out")
+    _, paths = looked_at_again(monkeypatch, root, out=tmp_path / "out")
+    assert paths == ["cat.png"]
+
+
 @pytest.mark.usefixtures("small_shards")
 def test_a_shard_that_nothing_is_in_any_more_goes(tmp_path):
     folder = many(tmp_path / "root")

@@ -50,7 +50,7 @@ class Ledger:
         _check_is_ours(folder)
         if anew or not self._read():
             self._begin()
-        self._stop_half_a_line()
+        self._write()  # without half a line that a power cut may have left
 
     def __getitem__(self, path: str) -> Looked | None:
         """What was found in a file, if it is as it was then."""
@@ -79,16 +79,18 @@ class Ledger:
     def keep_only(self, looks: Iterable[Looked]) -> None:
         """Forget all others, and remove the shards that none of these is in."""
         self._known = {look.path: look for look in looks}
+        self._write()
+        self._remove_shards_but({look.shard for look in self._known.values()})
+
+    def _write(self) -> None:
         lines = [json.dumps(self._head) + "\n", *map(_line, self._known.values())]
         shards.write_text(self.folder / LOG, "".join(lines))
-        self._remove_shards_but({look.shard for look in self._known.values()})
 
     def _begin(self) -> None:
         """Forget all, and take the museum away that was made of it: it is not whole any more."""
         self._known = {}
         for name in (shards.CARD, shards.LIST):
             _remove(self.folder / name)
-        shards.write_text(self.folder / LOG, json.dumps(self._head) + "\n")
         self._remove_shards_but(set())
 
     def _read(self) -> bool:
@@ -118,14 +120,6 @@ class Ledger:
             for path, look in self._known.items()
             if str(look.number) in there[look.shard]
         }
-
-    def _stop_half_a_line(self) -> None:
-        """Let what is added begin on a line of its own, also where a power cut has torn the
-        last."""
-        with open(self.folder / LOG, "rb+") as log:
-            log.seek(-1, os.SEEK_END)
-            if log.read(1) != b"\n":
-                log.write(b"\n")
 
     def _remove_shards_but(self, kept: set[str]) -> None:
         for place in self.folder.iterdir():
