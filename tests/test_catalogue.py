@@ -95,6 +95,7 @@ def test_pictures_beside_sub_folders_are_a_collection_too(root, tmp_path):
 def test_several_folders_are_one_museum_and_each_file_is_in_it_once(root, tmp_path):
     museum = prepare(root / "klee", root / "munch", root / "klee", out=tmp_path / "out")
     assert len(museum) == 3
+    assert museum.card["duplicates"] == 0
 
 
 def test_endings_are_read_in_any_case_and_a_systems_own_files_are_not(root, tmp_path):
@@ -622,6 +623,31 @@ def test_flat_patches_of_like_colours_are_no_bar():
     assert within(poster) == (0, 260, 0, 320)
 
 
+AWNING = [(200, 40, 40), (240, 230, 60)] * 5
+FADING = [(60 + 22 * n, 30 + 16 * n, 10 + 10 * n) for n in range(9)]
+
+
+@pytest.mark.parametrize("colours", [AWNING, FADING])
+def test_stripes_of_two_hues_or_of_a_fading_one_are_no_bar(colours):
+    poster = PICTURE.copy()
+    poster.paste(strips(320, colours).resize((320, 20)), (0, 235))
+    assert within(poster) == (0, 260, 0, 320)
+
+
+def test_waves_at_one_distance_are_no_ruler():
+    wave = np.rint(127 + 100 * np.sin(np.arange(320) / 1.6)).astype(np.uint8)
+    poster = PICTURE.copy()
+    poster.paste(Image.fromarray(np.tile(wave, (20, 1))), (0, 235))
+    assert within(poster) == (0, 260, 0, 320)
+
+
+def test_a_painted_ground_of_one_colour_is_no_margin():
+    rough = np.random.default_rng(1).integers(-8, 9, (300, 360, 1))
+    ground = Image.fromarray((np.array((180, 90, 60)) + rough).astype(np.uint8))
+    ground.paste(PICTURE, (20, 20))
+    assert within(ground) == (0, 300, 0, 360)
+
+
 def test_ticks_at_no_one_distance_are_no_ruler():
     dice = np.random.default_rng(2)
     poster = PICTURE.copy()
@@ -693,6 +719,13 @@ def test_the_first_of_each_kind_is_found():
     one, other = print_of(painting(0)), print_of(painting(1))
     prints = [one, other, flipped(one, 3), flipped(other, 200, 7), flipped(one, *range(28))]
     assert alike.first_of_each(prints) == [0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("same", range(alike.PARTS))
+def test_one_part_that_is_the_same_is_enough_to_be_found(same):
+    one = print_of(painting(0))
+    other = flipped(one, *(16 * part + 3 for part in range(alike.PARTS) if part != same))
+    assert alike.first_of_each([one, other]) == [0, 0]
 
 
 def test_what_is_just_too_far_apart_is_another():

@@ -109,6 +109,14 @@ def test_what_is_held_out_is_never_drawn(held):
     assert held not in {shards.chosen(shards.odds(some), dice) for _ in range(500)}
 
 
+def test_of_a_few_of_the_pictures_all_are_drawn():
+    dice = random.Random(2)
+    drawn = shards.odds([entry(0, share=0.2), entry(1, share=0.1)])
+    first = sum(shards.chosen(drawn, dice) == 0 for _ in range(3000))
+    assert first / 3000 == pytest.approx(2 / 3, abs=0.03)
+    assert shards.chosen(drawn, Throw(1 - 2**-53)) == 1
+
+
 class Throw(random.Random):
     """Dice that always fall the same."""
 
