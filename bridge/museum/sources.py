@@ -6,23 +6,19 @@ given instead of a folder, says it itself: path, collection, license, title, sou
 opened but manifests. What cannot be read is passed over, and told.
 """
 
-import csv
-import io
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge import Refusal
 from bridge.learn import shards
+from bridge.museum import manifests
 from bridge.museum.look import ENDINGS
 
 MANIFESTS = ("manifest.csv", "manifest.jsonl")  # the first that is there
 COLUMNS = ("path", "collection", "license", "title", "source", "url")
 TEXTS = ("license", "title", "source")
-SEPARATORS = ",;\t"  # Excel's depends on where it was bought
-FIELD_BYTES = 1 << 20  # of a table's field; the csv module's own limit is less than some titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +132,14 @@ def _pictures(folder: Path, found: Gathered) -> Iterator[Path]:
 
 
 def _gather_manifest(manifest: Path, found: Gathered) -> None:
-    try:
-        text = manifest.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Refusal(
-            f"{manifest}: cannot be read ({problem}); save it as UTF-8 text."
-        ) from problem
-    rows = _table(manifest, text) if manifest.suffix.lower() == ".csv" else _lines(manifest, text)
+    text = manifests.text_of(manifest, str(manifest))
+    if manifest.suffix.lower() == ".csv":
+        _must_have_path(manifest, manifests.columns(text))
     there = 0
-    for where, row in rows:
-        wanted = row if isinstance(row, str) else _row(manifest, row)
+    for line, row in manifests.rows(manifest, text, str(manifest)):
+        wanted = "is no JSON object" if row is None else _row(manifest, row)
         if isinstance(wanted, str):
-            found.passed.append((where, wanted))
+            found.passed.append((f"{manifest}, line {line}", wanted))
         else:
             found.wanted.append(wanted)
             there += 1
@@ -156,61 +148,31 @@ def _gather_manifest(manifest: Path, found: Gathered) -> None:
         raise Refusal(f"{manifest}: names no picture{last}; it needs a column `path`.")
 
 
-def _table(manifest: Path, text: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Each row of a CSV file, and where it is. Raises Refusal for one without the column `path`."""
-    head = text.partition("\n")[0]
-    separator = max(SEPARATORS, key=head.count)
-    csv.field_size_limit(FIELD_BYTES)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        columns = [name.strip().casefold() for name in next(reader, [])]
-        if "path" not in columns:
-            told = ", ".join(columns) or "nothing"
-            raise Refusal(
-                f"{manifest}: has no column `path` in its first line (it has {told}); "
-                f"the columns are {', '.join(COLUMNS)}."
-            )
-        for values in reader:
-            if any(value.strip() for value in values):
-                row = dict(zip(columns, values, strict=False))
-                yield f"{manifest}, line {reader.line_num}", row
-    except csv.Error as problem:
+def _must_have_path(manifest: Path, columns: Sequence[str]) -> None:
+    if "path" not in columns:
+        told = ", ".join(columns) or "nothing"
         raise Refusal(
-            f"{manifest}, line {reader.line_num}: is no CSV ({problem}); save it as CSV again."
-        ) from problem
+            f"{manifest}: has no column `path` in its first line (it has {told}); "
+            f"the columns are {', '.join(COLUMNS)}."
+        )
 
 
-def _lines(manifest: Path, text: str) -> Iterator[tuple[str, Mapping[str, str] | str]]:
-    """Each line of a JSONL file, and where it is; or why it is none."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            told = json.loads(line)
-        except (ValueError, RecursionError):
-            told = None
-        if isinstance(told, dict):
-            row = {str(k).strip().casefold(): v for k, v in told.items() if isinstance(v, str)}
-            yield f"{manifest}, line {number}", row
-        else:
-            yield f"{manifest}, line {number}", "is no JSON object"
-
-
-def _row(manifest: Path, row: Mapping[str, str]) -> Wanted | str:
+def _row(manifest: Path, row: manifests.Row) -> Wanted | str:
     """What a row names; or why nothing."""
-    told = row.get("path", "").strip()
-    if not told and row.get("url", "").strip():
+    texts = {name: value.strip() for name, value in row.items() if isinstance(value, str)}
+    told = texts.get("path", "")
+    if not told and texts.get("url"):
         return "is not on this disk yet; run firstlight collect"
     if not told or "\0" in told:
         return "says no `path`"
     path = Path(os.path.abspath(manifest.parent / Path(told.replace("\\", os.sep)).expanduser()))
-    collection = row.get("collection", "").strip().replace("/", "-") or path.parent.name
-    license, title, source = (row.get(column, "").strip() for column in TEXTS)
+    collection = texts.get("collection", "").replace("/", "-") or path.parent.name
+    license, title, source = (texts.get(column, "") for column in TEXTS)
     return Wanted(
         str(path),
         f"{collection}/{path.stem}",
         collection,
         license,
         title,
-        source or row.get("url", "").strip(),
+        source or texts.get("url", ""),
     )

@@ -5,19 +5,17 @@ A manifest is CSV or JSONL, one picture a line, with a column `url` and, where i
 passed over. Only files of this machine are read here.
 """
 
-import csv
 import difflib
-import io
-import json
 import re
 import tomllib
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bridge import Refusal
+from bridge.museum import manifests
 
 HERE = Path(__file__).parents[1]
 FOLDERS = (HERE / "configs", HERE.parent / "configs")  # installed, in the repository
@@ -124,15 +122,9 @@ def _find(asked: str) -> Path:
 def manifest(path: Path) -> tuple[dict[str, list[Wanted]], int]:
     """The pictures that a manifest lists, by collection (its own name where it says none), and
     the number of lines that list none. Raises Refusal where that is all of them."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # Excel likes a mark in front
-    except OSError as problem:
-        raise Refusal(
-            f"--manifest {path}: cannot be read ({problem.strerror}); check the path."
-        ) from problem
-    except UnicodeDecodeError as problem:
-        raise Refusal(f"--manifest {path}: is not UTF-8; save it as UTF-8 text.") from problem
-    rows = list(_rows_of_json(text) if path.suffix.lower() in JSONL else _rows_of_csv(text, path))
+    said = f"--manifest {path}"
+    text = manifests.text_of(path, said)
+    rows = [row or {} for _, row in manifests.rows(path, text, said)]
     if columns := next((row for row in rows if row), None):
         _must_have_url(path, rows, columns)
     found: dict[str, dict[str, Wanted]] = {}
@@ -148,9 +140,6 @@ def manifest(path: Path) -> tuple[dict[str, list[Wanted]], int]:
     return {name: list(of.values()) for name, of in found.items()}, _without(rows)
 
 
-JSONL = (".jsonl", ".ndjson", ".json")
-
-
 def _must_have_url(path: Path, rows: list[dict[str, Any]], columns: dict[str, Any]) -> None:
     if not any("url" in row for row in rows):
         raise Refusal(
@@ -161,36 +150,6 @@ def _must_have_url(path: Path, rows: list[dict[str, Any]], columns: dict[str, An
 
 def _without(rows: list[dict[str, Any]]) -> int:
     return sum(not _text(row, "url") for row in rows)
-
-
-def _rows_of_json(text: str) -> Iterator[dict[str, Any]]:
-    """A row for every line; an empty one for a line that is no object."""
-    for line in text.split("\n"):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            yield _small(row) if isinstance(row, dict) else {}
-
-
-def _rows_of_csv(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    """The same of CSV, with the commas, semicolons or tabs that its first line has."""
-    head = text.partition("\n")[0]
-    comma = max(",;\t", key=head.count)
-    try:
-        for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=comma):
-            yield _small(row)
-    except csv.Error as problem:
-        raise Refusal(f"--manifest {path}: is no CSV ({problem}); mend it.") from problem
-
-
-def _small(row: dict[Any, Any]) -> dict[str, Any]:
-    """Columns as they are meant: `URL `, `licence`."""
-    named = {str(key).strip().casefold(): value for key, value in row.items() if key is not None}
-    if "licence" in named:
-        named.setdefault("license", named["licence"])
-    return named
 
 
 def _wanted(row: dict[str, Any], url: str, otherwise: str) -> Wanted:
