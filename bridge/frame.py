@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 Layout = Literal["bgra", "rgba", "uyvy"]
 
+LUMA = (0.0722, 0.7152, 0.2126)  # of blue, green, red: BT.709
+
 
 @dataclass(slots=True)
 class Frame:

@@ -399,4 +399,4 @@ def test_the_palette_of_a_crop_is_the_one_that_a_hand_is_told():
     x = painting()
     patches = torch.nn.functional.pixel_unshuffle(x, 4).view(1, 3, 16, 16, 16).transpose(1, 2)
     told = hand.palette_of(patches.reshape(1, 48, 16, 16))
-    assert torch.allclose(told, marks.palettes(x), atol=1e-5)
+    assert torch.allclose(told, hand.palette_of(x), atol=1e-5)

@@ -27,6 +27,7 @@ from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.learn.shards import Shards
 from bridge.museum import catalogue, crops, marks, report, school
+from bridge.nets import hand
 
 SIDE = 256
 PARTS = 3  # crops of each picture, from one corner to the other
@@ -171,7 +172,7 @@ def look(life: Life, museum: Shards) -> Table:
     for head in ("grain", "texture", "saturation", "period 4", "period 8", "dB / SSIM"):
         table.add_column(head)
     for grain in (0.0, 0.5, 1.0, 1.5):
-        y = marks.painted(life, marks.blurred(x), marks.palettes(x), grain)
+        y = marks.painted(life, marks.blurred(x), hand.palette_of(x), grain)
         patterns = [marks.periodicity(y, period) for period in (4, 8)]
         table.add_row(
             f"{grain:g}",

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
+from bridge.frame import LUMA
+
 Number = float | Tensor  # one for all pictures, or (B,)
 Pair = tuple[int, int, str]  # planes of which one takes the least, the other the most
 
-LUMA = (0.0722, 0.7152, 0.2126)  # of blue, green, red: BT.709
 LEVEL = 2 / 255  # a level of 255 in [-1, 1]
 MOST_CONTRAST = 5.0  # times; a picture that would need more is flat, and spread the less for it
 SAMPLES = 16384  # pixels, about, of which the darkest and the brightest hundredth are told

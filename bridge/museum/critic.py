@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, pixel_unshuffle
 from torch.nn.utils.parametrizations import spectral_norm
 
+from bridge.museum.crops import generator
 from bridge.nets.layers import halve, leak, one, three
 
 SIDE = 4  # pixels of a patch that the critic takes at once
@@ -53,7 +54,7 @@ def patches_apart(y: Tensor, x: Tensor, dice: random.Random) -> Tensor:
     for scale, stride in ((1, 4), (2, 2), (4, 2)):
         if scale > 1:
             y, x = avg_pool2d(y, 2), avg_pool2d(x, 2)
-        filters = torch.randn((FILTERS, 3, TAPS, TAPS), generator=_generator(dice))
+        filters = torch.randn((FILTERS, 3, TAPS, TAPS), generator=generator(dice))
         # A quarter hears colour and light too; the rest only what varies.
         filters[FILTERS // 4 :] -= filters[FILTERS // 4 :].mean((2, 3), keepdim=True)
         filters = (filters / filters.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).to(y)
@@ -66,7 +67,7 @@ def patches_apart(y: Tensor, x: Tensor, dice: random.Random) -> Tensor:
 
 def colours_apart(y: Tensor, x: Tensor, dice: random.Random) -> Tensor:
     """The same of their colours alone."""
-    ways = torch.randn((DIRECTIONS, 3), generator=_generator(dice))
+    ways = torch.randn((DIRECTIONS, 3), generator=generator(dice))
     ways = (ways / ways.norm(dim=1, keepdim=True)).to(y)
     return _sorted_apart(*(ways @ avg_pool2d(z, 2).flatten(2) for z in (y, x)))
 
@@ -131,7 +132,3 @@ def structure_apart(y: Tensor, x: Tensor) -> Tensor:
     alike = (2 * product + 0.01**2) * (2 * together + 0.03**2)
     alike = alike / ((squares + 0.01**2) * (spread + 0.03**2))
     return 1 - alike.mean((1, 2, 3))
-
-
-def _generator(dice: random.Random) -> torch.Generator:
-    return torch.Generator().manual_seed(dice.getrandbits(62))

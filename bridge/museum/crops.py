@@ -6,6 +6,7 @@ can make any crop, a lesson can be gone on with at any step, and the crops are t
 
 import random
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -54,6 +55,11 @@ class Crops:
         kept = kept or [index for index, entry in enumerate(entries) if entry.share > 0]
         chosen = kept[:: max(1, len(kept) // count)][:count]
         return [(index, middle(self.museum.picture(index), side)) for index in chosen]
+
+
+def generator(dice: random.Random) -> torch.Generator:
+    """Chance for tensors, as the dice have it."""
+    return torch.Generator().manual_seed(dice.getrandbits(62))
 
 
 def middle(picture: Tensor, side: int) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from bridge.learn import drawing
+from bridge.museum.crops import generator
 
 KINDS = "light", "coarse", "edges", "drawing"
 PAINTED = 0.15, 0.40, 0.15, 0.30  # how often each is shown, where it is to be painted
@@ -30,7 +31,7 @@ def shown(x: Tensor, dice: random.Random, plain: bool) -> Tensor:
     seen = drawing.light(x)
     seen = toned(seen, dice, kind) if kind in ("light", "coarse") else lined(seen, dice, kind)
     if dice.random() < 0.5:
-        grain = torch.randn(seen.shape, generator=_generator(dice))
+        grain = torch.randn(seen.shape, generator=generator(dice))
         seen = seen + grain.to(seen) * (0.1 * dice.random())
     return seen.clamp(-1, 1).expand_as(x)
 
@@ -65,10 +66,6 @@ def lined(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
 
 def papered(seen: Tensor, dice: random.Random) -> Tensor:
     """On a paper that is not quite white, and lit from somewhere."""
-    lit = torch.rand((1, 1, 3, 3), generator=_generator(dice)).to(seen)
+    lit = torch.rand((1, 1, 3, 3), generator=generator(dice)).to(seen)
     lit = interpolate(lit, seen.shape[-2:], mode="bicubic", align_corners=True)
     return (seen + 1) * (1 - 0.25 * lit.clamp(0, 1)) - 1
-
-
-def _generator(dice: random.Random) -> torch.Generator:
-    return torch.Generator().manual_seed(dice.getrandbits(62))

@@ -22,7 +22,7 @@ from bridge.learn import image
 from bridge.learn.life import Life
 from bridge.learn.weights import Weights
 from bridge.museum import critic, exercises
-from bridge.museum.crops import Crops
+from bridge.museum.crops import Crops, generator
 from bridge.museum.taught import Taught
 from bridge.nets import hand
 
@@ -114,7 +114,7 @@ class Hand:
         dice = self._crops.dice(step, one)
         plain = is_plain(one, self._batch)
         x = self._crops.draw(dice)[1]
-        chance = torch.Generator().manual_seed(dice.getrandbits(62))
+        chance = generator(dice)
         if plain and dice.random() < UNTOLD:
             palette = self._all
         else:

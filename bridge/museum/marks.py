@@ -55,11 +55,6 @@ def painted(life: Life, seen: Tensor, palette: Tensor, grain: float) -> Tensor:
     return image.planes(net(patches, told, noise)[0], net.patch).clamp(-1, 1).cpu()
 
 
-def palettes(x: Tensor) -> Tensor:
-    """(B, 3, H, W) in [-1, 1] → (B, 6)."""
-    return torch.cat([x.mean((2, 3)) * 0.5 + 0.5, x.std((2, 3)) * 0.5], 1)
-
-
 def decibels(y: Tensor, x: Tensor) -> float:
     """Likeness of (B, 3, H, W) in [-1, 1], the mean of pictures'."""
     wrong = (y - x).square().mean((1, 2, 3)).clamp(min=1e-10) / 4
@@ -125,7 +120,7 @@ def of_eye(life: Life, pictures: Sequence[Tensor]) -> dict[str, float]:
 def of_hand(life: Life, pictures: Sequence[Tensor], untold: Tensor) -> dict[str, float]:
     """The marks of a hand, on crops (1, 3, H, W); `untold` is all paintings' palette."""
     drawn = [(painted(life, pen(x), untold, 0.0), x) for x in pictures]
-    paint = [(painted(life, blurred(x), palettes(x), 1.0), x) for x in pictures]
+    paint = [(painted(life, blurred(x), hand.palette_of(x), 1.0), x) for x in pictures]
     return {
         "dB": _mean(decibels(y, x) for y, x in drawn),
         "SSIM": _mean(ssim(y, x) for y, x in drawn),

@@ -11,6 +11,7 @@ from bridge.install import pip
 from bridge.learn import drawing
 from bridge.learn.life import Life
 from bridge.museum import marks
+from bridge.nets import hand
 
 try:
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ def of_hand(
         for way in ways:
             seen = way(x)
             row = [x, seen, marks.painted(life, seen, palettes[names[0]], 0.0)]
-            row += [marks.painted(life, seen, marks.palettes(x), 1.0)]
+            row += [marks.painted(life, seen, hand.palette_of(x), 1.0)]
             row += [marks.painted(life, seen, palettes[name], 1.0) for name in others]
             rows.append(row)
     sheet(("painting", "seen", "plain", "own", *others), rows, place)

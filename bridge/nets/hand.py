@@ -4,9 +4,10 @@ It sees only light and dark, and is taught on paintings (`firstlight school`): i
 drawing, a pencil or a blur would leave of one, and gives the painting back. Two things that a
 drawing does not hold it is told: a palette, and noise, without which nothing that is fixed can
 put texture on a smooth paper. Patches of 4×4 pixels through a small U-Net (Ronneberger et al.
-2015, arXiv 1505.04597); a gate lets the drawing's own light past it. 650 thousand weights.
+2015, arXiv 1505.04597); a gate lets the drawing's own light past it. 781 thousand weights.
 """
 
+import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pixel_unshuffle
 
+from bridge.frame import LUMA
 from bridge.nets import Answer, Knobs, Network
 from bridge.nets.layers import Head, Residual, double, halve, leak, one, three
 from bridge.params import Param, Reading
 
-LUMA = (0.0722, 0.7152, 0.2126)  # of blue, green, red: BT.709
 WIDTHS = 32, 64, 96, 96  # channels at a quarter of the picture's side, an eighth, and so on
 TOLD = 7  # numbers: mean and deviation of three colours, and how much noise
 OPEN = 1.0  # what the gate begins at: sigmoid of it, .73 of the drawing's light
@@ -78,8 +79,7 @@ class Paint(Knobs):
             self.colours = ends[round(share)]
             return standard(self._numbers(self.colours), self.grain)
         self.colours = " → ".join(ends)
-        where = None if self.own is None else self.own.device
-        first, second = (self._numbers(name).to(where) for name in ends)
+        first, second = (self._numbers(name) for name in ends)
         return standard(torch.lerp(first, second, share), self.grain)
 
     def _name(self, asked: str) -> str:
@@ -90,7 +90,9 @@ class Paint(Knobs):
         """(1 or B, 6)."""
         if name in self.known:
             return self.known[name][None]
-        return torch.full((1, 6), 0.25) if self.own is None else palette_of(self.own)
+        if self.own is None:
+            return torch.full((1, 6), 0.25, device=self.chance.device)
+        return palette_of(self.own)
 
     def pass_time(self, now: float) -> None:
         """Let the noise move on to `now`, in seconds of the show."""
@@ -163,7 +165,8 @@ class Net(Network):
     def know(self, told: Mapping[str, str]) -> None:
         known = json.loads(told.get("palettes") or "{}")
         self.knobs.known = {
-            name: torch.tensor(numbers, dtype=torch.float32) for name, numbers in known.items()
+            name: torch.tensor(numbers, dtype=torch.float32, device=self.knobs.chance.device)
+            for name, numbers in known.items()
         }
 
 
@@ -184,7 +187,13 @@ def luma(x: Tensor) -> Tensor:
     """(B, 3·p·p, h, w) → (B, p·p, h, w): the light of each pixel, channels last."""
     batch, channels, rows, columns = x.shape
     pixels = x.permute(0, 2, 3, 1).reshape(batch, rows, columns, channels // 3, 3)
-    return (pixels @ x.new_tensor(LUMA)).permute(0, 3, 1, 2)
+    return (pixels @ _luma(x.device, x.dtype)).permute(0, 3, 1, 2)
+
+
+@functools.cache
+def _luma(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Kept on the device: made anew, it would be brought there with each frame."""
+    return torch.tensor(LUMA, device=device, dtype=dtype)
 
 
 def _in_every_colour(light: Tensor) -> Tensor:
@@ -201,9 +210,9 @@ def palette_of(x: Tensor) -> Tensor:
     return torch.cat([pixels.mean(1) * 0.5 + 0.5, pixels.std(1) * 0.5], 1)
 
 
-def standard(palette: Tensor, grain: Tensor | float) -> Tensor:
+def standard(palette: Tensor, grain: float) -> Tensor:
     """(B, 6) and how much noise → (B, 7), each about as large as the others."""
     mean, deviation = palette[:, :3], palette[:, 3:]
-    gain = torch.as_tensor(grain, dtype=palette.dtype, device=palette.device)
-    gain = gain.expand(len(palette))[:, None]
-    return torch.cat([2 * mean - 1, 4 * deviation - 1, gain], 1)
+    return torch.cat(
+        [2 * mean - 1, 4 * deviation - 1, palette.new_full((len(palette), 1), grain)], 1
+    )
