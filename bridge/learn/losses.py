@@ -5,6 +5,8 @@ written out, so that the loss needs no pass of its own through autograd. Structu
 taken on pixels. Each term at 0 costs nothing.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -72,16 +74,24 @@ def dissimilarity(y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     def mean(values: Tensor) -> Tensor:
         return avg_pool2d(avg_pool2d(values, SQUARE), 2, 1)  # each square is summed once
 
+    alike = similarity(y, x, mean, STEADY_MEAN, STEADY_SPREAD)
+    wrong = 1 - alike.mean()
+    (slope,) = torch.autograd.grad(wrong, y)
+    return wrong.detach(), slope
+
+
+def similarity(
+    y: Tensor, x: Tensor, mean: Callable[[Tensor], Tensor], steady_mean: float, steady_spread: float
+) -> Tensor:
+    """SSIM of each window (Wang et al. 2004): 1 where it is alike in light, contrast and structure.
+    `mean` gives windows' means; the last two keep quotients steady where a window is flat."""
     mean_y, mean_x = mean(y), mean(x)
     product = mean_y * mean_x
     squares = mean_y.square() + mean_x.square()
     spread = mean(y.square() + x.square()) - squares
     together = mean(y * x) - product
-    alike = (2 * product + STEADY_MEAN) * (2 * together + STEADY_SPREAD)
-    alike = alike / ((squares + STEADY_MEAN) * (spread + STEADY_SPREAD))
-    wrong = 1 - alike.mean()
-    (slope,) = torch.autograd.grad(wrong, y)
-    return wrong.detach(), slope
+    alike = (2 * product + steady_mean) * (2 * together + steady_spread)
+    return alike / ((squares + steady_mean) * (spread + steady_spread))
 
 
 def edge_error(y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,11 +1,11 @@
 """Sight: what is done to a picture before the network sees it, and the knobs that play it.
 
 Pure functions on (B, 3, H, W) float32, blue green red, in [-1, 1]; each at rest is not called at
-all. What comes out is also what the network is to give back. The order is that of a camera before
-a screen: feedback (the screen's last picture is mixed in), zoom (the lens), mirror (in its way);
-then what is seen is developed: gray, flatten, pre_median, pre_blur, levels, coarse; drawn:
-drawing; and the drawing treated: blur, contrast, invert. From where only the light counts, for
-there is no colour left or a drawing follows, it is one plane instead of three.
+all. What comes out is what the network is shown, and an autoencoder is to give back. The order is
+that of a camera before a screen: feedback (the screen's last picture is mixed in), zoom (the
+lens), mirror (in its way); then what is seen is developed: gray, flatten, pre_median, pre_blur,
+levels, coarse; drawn: drawing; and the drawing treated: blur, contrast, invert. From where only
+the light counts, for there is no colour left or a drawing follows, it is one plane.
 """
 
 import math

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, pixel_unshuffle
 from torch.nn.utils.parametrizations import spectral_norm
 
+from bridge.learn.losses import similarity
 from bridge.museum.crops import generator
 from bridge.nets.layers import halve, leak, one, three
 
@@ -20,6 +21,7 @@ SIDE = 4  # pixels of a patch that the critic takes at once
 WIDTH = 48
 FILTERS, TAPS = 16, 5  # patches are compared along so many directions, and are so wide
 DIRECTIONS = 8  # of colour
+STEADY_MEAN, STEADY_SPREAD = 0.01**2, 0.03**2  # SSIM's constants for a range of 1
 SLOWEST = 4  # cycles in the picture; slower is composition, and that is told by place
 
 
@@ -124,11 +126,5 @@ def structure_apart(y: Tensor, x: Tensor) -> Tensor:
     def mean(z: Tensor) -> Tensor:
         return avg_pool2d(avg_pool2d(z, 4), 2, 1)
 
-    y, x = y * 0.5 + 0.5, x * 0.5 + 0.5
-    mean_y, mean_x = mean(y), mean(x)
-    product, squares = mean_y * mean_x, mean_y.square() + mean_x.square()
-    spread = mean(y.square() + x.square()) - squares
-    together = mean(y * x) - product
-    alike = (2 * product + 0.01**2) * (2 * together + 0.03**2)
-    alike = alike / ((squares + 0.01**2) * (spread + 0.03**2))
+    alike = similarity(y * 0.5 + 0.5, x * 0.5 + 0.5, mean, STEADY_MEAN, STEADY_SPREAD)
     return 1 - alike.mean((1, 2, 3))

@@ -14,6 +14,8 @@ from torch.nn.functional import conv2d
 
 from bridge.learn import drawing, image
 from bridge.learn.life import Life
+from bridge.learn.losses import similarity
+from bridge.museum.critic import STEADY_MEAN, STEADY_SPREAD
 from bridge.nets import hand
 
 WINDOW, SPREAD = 11, 1.5  # SSIM's Gaussian, in pixels
@@ -64,7 +66,6 @@ def decibels(y: Tensor, x: Tensor) -> float:
 def ssim(y: Tensor, x: Tensor) -> float:
     """Structural similarity of (B, 3, H, W) in [-1, 1], taken as 0 to 1, over colours and places
     (Wang et al. 2004, a Gaussian window of 11 pixels, deviation 1.5)."""
-    y, x = y * 0.5 + 0.5, x * 0.5 + 0.5
     at = torch.arange(WINDOW) - WINDOW // 2
     taps = torch.exp(-(at**2) / (2 * SPREAD**2))
     taps = (taps / taps.sum()).expand(3, 1, 1, WINDOW)
@@ -72,12 +73,8 @@ def ssim(y: Tensor, x: Tensor) -> float:
     def mean(z: Tensor) -> Tensor:
         return conv2d(conv2d(z, taps, groups=3), taps.transpose(2, 3), groups=3)
 
-    mean_y, mean_x = mean(y), mean(x)
-    product, squares = mean_y * mean_x, mean_y.square() + mean_x.square()
-    spread = mean(y.square() + x.square()) - squares
-    together = mean(y * x) - product
-    alike = (2 * product + 0.01**2) * (2 * together + 0.03**2)
-    return float((alike / ((squares + 0.01**2) * (spread + 0.03**2))).mean())
+    alike = similarity(y * 0.5 + 0.5, x * 0.5 + 0.5, mean, STEADY_MEAN, STEADY_SPREAD)
+    return float(alike.mean())
 
 
 def texture(x: Tensor) -> Tensor:

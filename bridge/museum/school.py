@@ -82,13 +82,13 @@ class Desk:
 
     def __init__(self, out: Path, plan: Plan) -> None:
         self.out, self.plan = out, plan
-        self.folder = out.with_name(f"{out.stem}-school")
+        self.folder = state_of(out).parent
         self.curve: list[dict[str, float]] = []
 
     def found(self) -> tuple[dict[str, Tensor], int] | None:
         """What a stopped school of this plan left, and its step. Raises Refusal where another's
         is there, or it cannot be read."""
-        place = self.folder / "state.safetensors"
+        place = state_of(self.out)
         if not place.exists():
             return None
         told, state = brain.read(place)
@@ -109,13 +109,18 @@ class Desk:
             "format": FORMAT, "plan": json.dumps(asdict(self.plan)), "step": str(pupil.step),
             "curve": json.dumps(self.curve),
         }  # fmt: skip
-        brain.write(self.folder / "state.safetensors", pupil.state(), told)
+        brain.write(state_of(self.out), pupil.state(), told)
         life = pupil.mean()
         schooled = {
             "card": json.dumps(pupil.museum.card),
             "palettes": json.dumps(palettes(pupil.museum)),
         }
         brain.write(self.out, life.weights.state(), brain.describe(life) | schooled)
+
+
+def state_of(out: Path) -> Path:
+    """Where the school of a brain keeps what is needed to go on."""
+    return out.with_name(f"{out.stem}-school") / "state.safetensors"
 
 
 def teach(pupil: Pupil, desk: Desk) -> None:
@@ -297,8 +302,7 @@ def _plan(
 
 def _steps_before(options: argparse.Namespace, plan: Plan) -> int | None:
     """The steps that a stopped school of the same plan was to take: a time is measured once."""
-    out = Path(options.out).expanduser()
-    place = out.with_name(f"{out.stem}-school") / "state.safetensors"
+    place = state_of(Path(options.out).expanduser())
     told = json.loads(brain.head(place).get("plan") or "{}")
     steps = told.pop("steps", None)
     return steps if told == {k: v for k, v in asdict(plan).items() if k != "steps"} else None
