@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from bridge.learn import drawing, sight
+from bridge.learn import canny, drawing, filters, median, sight
 
-LEVEL = drawing.LEVEL
+LEVEL = filters.LEVEL
 WAYS = {
     "flattened": partial(drawing.flattened, amount=1.0),
     "levelled": partial(drawing.levelled, amount=1.0),
     "coarsened": partial(drawing.coarsened, times=3.0),
-    "median 3": partial(drawing.median, side=3),
-    "median 15": partial(drawing.median, side=15),
-    "cannied": partial(drawing.cannied, low=40.0, high=90.0),
-    "cannied wide": partial(drawing.cannied, low=40.0, high=90.0, sigma=0.0, width=3),
+    "median 3": partial(median.median, side=3),
+    "median 15": partial(median.median, side=15),
+    "cannied": partial(canny.cannied, low=40.0, high=90.0),
+    "cannied wide": partial(canny.cannied, low=40.0, high=90.0, sigma=0.0, width=3),
     "ink": partial(drawing.thresholded, block=11, c=8.0, pencil=0.0),
     "pencil": partial(drawing.thresholded, block=31, c=8.0, pencil=1.0),
 }
@@ -77,7 +77,7 @@ def test_any_picture_of_any_size_stays_finite_and_in_range(way, size):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_plane_goes_in_and_comes_out_as_three_that_are_equal(way):
-    gray = drawing.light(scene())
+    gray = filters.light(scene())
     three, one = WAYS[way](gray.repeat(1, 3, 1, 1)), WAYS[way](gray)
     assert one.shape == gray.shape
     assert (three - one).abs().max() < 1e-4 or (three != one).float().mean() < 0.01
@@ -97,7 +97,7 @@ def test_pictures_in_a_batch_know_nothing_of_each_other(way):
         (drawing.flattened, [(0.0, 0.4, 1.0)]),
         (drawing.levelled, [(0.0, 0.4, 1.0)]),
         (drawing.coarsened, [(1.0, 2.5, 7.0)]),
-        (drawing.cannied, [(10.0, 40.0, 90.0), (120.0, 60.0, 91.0)]),
+        (canny.cannied, [(10.0, 40.0, 90.0), (120.0, 60.0, 91.0)]),
         (drawing.thresholded, [(3, 9, 31), (1.0, 5.0, 20.0), (0.0, 0.5, 1.0)]),
     ],
 )
@@ -153,7 +153,7 @@ def test_nothing_gets_darker_and_nothing_more_than_so_many_times_brighter_when_f
 
 
 def test_the_darkest_hundredth_goes_to_black_and_the_brightest_to_white():
-    x = drawing.light(scene(100, 120)).repeat(1, 3, 1, 1) * 0.4 - 0.2
+    x = filters.light(scene(100, 120)).repeat(1, 3, 1, 1) * 0.4 - 0.2
     low, high = np.quantile(plane(x), (0.01, 0.99))
     expected = ((plane(x) - low) * 255 / (high - low)).clip(0, 255)
     assert abs(plane(drawing.levelled(x, 1.0)) - expected).max() < 2
@@ -206,36 +206,36 @@ def test_a_median_is_the_middle_of_the_square(side):
     x = scene(20, 26) + 0.3 * dots(1, 3, 20, 26, seed=5)
     x = x.clamp(-1, 1)
     middle = np.median(windows(plane(x), side), axis=(-2, -1))
-    assert abs(plane(drawing.median(x, side)) - middle).max() < 0.01
+    assert abs(plane(median.median(x, side)) - middle).max() < 0.01
 
 
 def test_an_even_median_is_the_next_one_and_one_pixel_is_none():
     x = scene()
-    assert torch.equal(drawing.median(x, 4), drawing.median(x, 5))
-    assert torch.equal(drawing.median(x, 14), drawing.median(x, 15))
-    assert torch.equal(drawing.median(x, 1), x)
-    assert torch.equal(drawing.median(x, 0), x)
+    assert torch.equal(median.median(x, 4), median.median(x, 5))
+    assert torch.equal(median.median(x, 14), median.median(x, 15))
+    assert torch.equal(median.median(x, 1), x)
+    assert torch.equal(median.median(x, 0), x)
 
 
-@pytest.mark.parametrize("side", sorted(drawing.STEPS))
+@pytest.mark.parametrize("side", sorted(median.STEPS))
 def test_a_median_takes_specks_away_and_leaves_edges_where_they_are(side):
     x = filled(60, 40, 64)
     x[..., 40:] = 0.5
     edge = x.clone()
     x[..., 8 : 8 + side // 2, 8 : 8 + side // 2] = 1.0
-    assert torch.allclose(drawing.median(x, side), edge, atol=1e-4)
+    assert torch.allclose(median.median(x, side), edge, atol=1e-4)
     x = filled(60, 40, 40)
     x[..., 8 : 8 + side + 1, 8 : 8 + side + 1] = 1.0
-    assert drawing.median(x, side)[..., 8 + side // 2, 8 + side // 2].min() > 0.99
+    assert median.median(x, side)[..., 8 + side // 2, 8 + side // 2].min() > 0.99
 
 
 @pytest.mark.parametrize("side", [3, 5, 11])
 def test_a_median_made_in_strips_is_the_same(side, monkeypatch):
     x = scene() + 0.2 * dots(1, 3, 40, 56)
-    whole = drawing.median(x.clamp(-1, 1), side)
+    whole = median.median(x.clamp(-1, 1), side)
     for values in (1, 56 * 3 * 7, 56 * 3 * 39):
-        monkeypatch.setattr(drawing, "UNSHARED", values)
-        assert torch.equal(drawing.median(x.clamp(-1, 1), side), whole)
+        monkeypatch.setattr(median, "UNSHARED", values)
+        assert torch.equal(median.median(x.clamp(-1, 1), side), whole)
 
 
 @pytest.mark.parametrize("side", [7, 9, 11, 13, 15])
@@ -243,7 +243,7 @@ def test_a_wide_median_is_much_nearer_to_its_own_size_than_to_the_next(side):
     x = scene(48, 48, seed=2) + 0.3 * dots(1, 3, 48, 48, seed=5)
     levels = plane(x.clamp(-1, 1))
     own, smaller = (np.median(windows(levels, n), axis=(-2, -1)) for n in (side, side - 2))
-    made = plane(drawing.median(x.clamp(-1, 1), side))
+    made = plane(median.median(x.clamp(-1, 1), side))
     assert abs(made - own).mean() < abs(smaller - own).mean() * 0.6
     assert abs(made - own).mean() < 0.3 * abs(levels - own).mean()
 
@@ -253,7 +253,7 @@ def test_a_wide_median_is_much_nearer_to_its_own_size_than_to_the_next(side):
 
 @pytest.mark.parametrize(("block", "c"), [(3, 2.0), (7, 8.0), (31, 4.0), (101, 0.5)])
 def test_ink_is_where_it_is_darker_than_its_square_by_so_much(block, c):
-    x = drawing.light(scene(seed=6))
+    x = filters.light(scene(seed=6))
     levels = plane(x)
     over = levels - windows(levels, block).mean((-2, -1)) + c
     made = drawing.thresholded(x, block, c, 0.0)[0, 0].numpy()
@@ -299,7 +299,7 @@ def test_more_c_leaves_more_paper():
     assert black[0] > black[2] > black[4]
 
 
-def canny(levels, low, high):
+def edges_by_definition(levels, low, high):
     """Canny's edges by the book, pixel by pixel; no Gaussian."""
     wide = np.pad(levels, 1, mode="edge")
     height, width = levels.shape
@@ -337,32 +337,32 @@ def canny(levels, low, high):
 
 @pytest.mark.parametrize(("low", "high"), [(20.0, 60.0), (60.0, 150.0), (0.0, 255.0)])
 def test_canny_is_canny(low, high):
-    x = drawing.light(scene(44, 52, seed=8))
-    expected = canny(plane(x), low, high)
-    made = drawing.cannied(x, low, high, 0.0)[0, 0].numpy() > 0
+    x = filters.light(scene(44, 52, seed=8))
+    expected = edges_by_definition(plane(x), low, high)
+    made = canny.cannied(x, low, high, 0.0)[0, 0].numpy() > 0
     assert 0.03 < expected.mean() < 0.5
     assert (made != expected).mean() < 0.002
 
 
 def test_canny_softens_first_by_sigma():
-    x = drawing.light(scene(seed=8) * 0.7 + 0.3 * dots(1, 3, 40, 56, seed=9))
-    soft = drawing.gaussian(x, 1.5)
-    assert torch.equal(drawing.cannied(x, 20.0, 60.0, 1.5), drawing.cannied(soft, 20.0, 60.0, 0.0))
-    lines = [float((drawing.cannied(x, 20.0, 60.0, s) > 0).sum()) for s in (0.0, 1.0, 3.0)]
+    x = filters.light(scene(seed=8) * 0.7 + 0.3 * dots(1, 3, 40, 56, seed=9))
+    soft = filters.gaussian(x, 1.5)
+    assert torch.equal(canny.cannied(x, 20.0, 60.0, 1.5), canny.cannied(soft, 20.0, 60.0, 0.0))
+    lines = [float((canny.cannied(x, 20.0, 60.0, s) > 0).sum()) for s in (0.0, 1.0, 3.0)]
     assert lines[0] > lines[1] > lines[2]
 
 
 def test_the_thresholds_of_canny_may_be_the_wrong_way_round():
     x = scene(seed=8)
-    assert torch.equal(drawing.cannied(x, 30.0, 120.0), drawing.cannied(x, 120.0, 30.0))
+    assert torch.equal(canny.cannied(x, 30.0, 120.0), canny.cannied(x, 120.0, 30.0))
 
 
 def test_a_line_that_is_certain_at_one_end_is_followed_to_the_other():
     x = filled(100, 12, 900)
     x[..., :6, :] += torch.linspace(60, 20, 900) * LEVEL
-    drawn = drawing.cannied(x, 60.0, 239.0, 0.0)[0, 0]
+    drawn = canny.cannied(x, 60.0, 239.0, 0.0)[0, 0]
     assert drawn[4:8].amax(0).min() == 1.0
-    assert drawing.cannied(x, 60.0, 245.0, 0.0).max() == -1.0  # nowhere certain: no line at all
+    assert canny.cannied(x, 60.0, 245.0, 0.0).max() == -1.0  # nowhere certain: no line at all
 
 
 def test_a_line_on_a_flat_ground_is_as_wide_as_is_asked():
@@ -370,16 +370,16 @@ def test_a_line_on_a_flat_ground_is_as_wide_as_is_asked():
     x[..., 15:] = 0.8
     for sigma in (0.0, 1.0):  # at 0 both sides of the step are as steep, and one is the line
         for width in (1, 2, 3):
-            drawn = drawing.cannied(x, 50.0, 100.0, sigma, width)
+            drawn = canny.cannied(x, 50.0, 100.0, sigma, width)
             assert ((drawn > 0).sum(-1) == width).all()
-            drawn = drawing.cannied(x.transpose(-1, -2), 50.0, 100.0, sigma, width)
+            drawn = canny.cannied(x.transpose(-1, -2), 50.0, 100.0, sigma, width)
             assert ((drawn > 0).sum(-2) == width).all()
 
 
 def test_a_flat_picture_has_no_edges_at_any_threshold():
     rounded = torch.full((1, 3, 30, 40), 0.3) + 1e-6 * dots(1, 3, 30, 40)
     for sigma in (0.0, 1.0):
-        assert drawing.cannied(rounded, 0.0, 0.0, sigma).max() == -1.0
+        assert canny.cannied(rounded, 0.0, 0.0, sigma).max() == -1.0
 
 
 # What they are made with
@@ -389,12 +389,12 @@ def test_a_flat_picture_has_no_edges_at_any_threshold():
 def test_the_mean_of_a_square(side):
     x = dots(1, 1, 20, 33)
     mean = windows(plane(x), side).mean((-2, -1))
-    assert abs(plane(drawing.boxed(x, side)) - mean).max() < 1e-3
+    assert abs(plane(filters.boxed(x, side)) - mean).max() < 1e-3
 
 
 def test_light_is_luma():
     blue, green, red = torch.eye(3).view(3, 3, 1, 1)
-    assert [float(drawing.light(one[None])) for one in (blue, green, red)] == pytest.approx(
-        drawing.LUMA
+    assert [float(filters.light(one[None])) for one in (blue, green, red)] == pytest.approx(
+        filters.LUMA
     )
-    assert torch.allclose(sight.grayed(scene(), 1.0)[:, :1], drawing.light(scene()), atol=1e-6)
+    assert torch.allclose(sight.grayed(scene(), 1.0)[:, :1], filters.light(scene()), atol=1e-6)

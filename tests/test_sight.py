@@ -5,7 +5,7 @@ import torch
 from fakes.stage import frame, picture
 
 from bridge.frame import Frame
-from bridge.learn import drawing, image, sight
+from bridge.learn import canny, drawing, image, median, sight
 from bridge.learn.learner import Learner
 from bridge.learn.sight import Sight
 from bridge.params import Param
@@ -196,13 +196,13 @@ def test_feedback_goes_on_over_a_switch_of_the_network():
         ({"blur": 3.0}, lambda x: sight.blurred(x, 3.0)),
         ({"gray": 1.0}, lambda x: sight.grayed(x, 1.0)),
         ({"flatten": 0.6}, lambda x: drawing.flattened(x, 0.6)),
-        ({"pre_median": 4}, lambda x: drawing.median(x, 5)),
+        ({"pre_median": 4}, lambda x: median.median(x, 5)),
         ({"pre_blur": 2.0}, lambda x: sight.blurred(x, 2.0)),
         ({"levels": 0.6}, lambda x: drawing.levelled(x, 0.6)),
         ({"coarse": 5.0}, lambda x: drawing.coarsened(x, 5.0)),
         (
             {"drawing": "canny", "canny_t1": 9.0, "canny_t2": 30.0},
-            lambda x: drawing.cannied(x, 9.0, 30.0),
+            lambda x: canny.cannied(x, 9.0, 30.0),
         ),
         (
             {"drawing": "threshold", "threshold_block": 7, "threshold_c": 5.0, "pencil": 0.3},

@@ -22,7 +22,7 @@ from bridge import nets, parsers
 from bridge.bench import drift
 from bridge.bench.measure import address, fitted, frames, milliseconds, spread
 from bridge.frame import Frame
-from bridge.learn import brain, drawing, image, tuning
+from bridge.learn import brain, drawing, filters, image, tuning
 from bridge.learn.learner import Learner
 from bridge.learn.life import Life
 from bridge.learn.shards import Shards
@@ -43,7 +43,7 @@ Way = Callable[[Tensor], Tensor]  # (B, 3, H, W) → the same, as it is shown
 
 
 def coarse(times: float) -> Way:
-    return lambda x: drawing.coarsened(drawing.light(x), times).expand_as(x)
+    return lambda x: drawing.coarsened(filters.light(x), times).expand_as(x)
 
 
 SHOWN: dict[str, Way] = {

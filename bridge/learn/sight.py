@@ -14,16 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
 
-from bridge.learn.drawing import (
-    cannied,
-    coarsened,
-    flattened,
-    gaussian,
-    levelled,
-    light,
-    median,
-    thresholded,
-)
+from bridge.learn.canny import cannied
+from bridge.learn.drawing import coarsened, flattened, levelled, thresholded
+from bridge.learn.filters import gaussian, light
+from bridge.learn.median import median
 from bridge.params import Param
 
 SOFTEST = 0.3  # pixels of deviation; less is no blur

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from bridge.learn import drawing
+from bridge.learn import canny, drawing, filters
 from bridge.museum.crops import generator
 
 KINDS = "light", "coarse", "edges", "drawing"
@@ -28,7 +28,7 @@ TURNED = 0.12  # how often lines are light on dark: more, and dark places pass f
 def shown(x: Tensor, dice: random.Random, plain: bool) -> Tensor:
     """What is shown of `x`, (1, 3, H, W) in [-1, 1]: alike, all three planes the same."""
     kind = dice.choices(KINDS, PLAIN if plain else PAINTED)[0]
-    seen = drawing.light(x)
+    seen = filters.light(x)
     seen = toned(seen, dice, kind) if kind in ("light", "coarse") else lined(seen, dice, kind)
     if dice.random() < 0.5:
         grain = torch.randn(seen.shape, generator=generator(dice))
@@ -51,10 +51,10 @@ def lined(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
     if kind == "edges":
         low = dice.uniform(15, 90)
         sigma, width = dice.uniform(0.7, 2.0), dice.choice((1, 1, 1, 2, 3))
-        seen = -drawing.cannied(seen, low, low * dice.uniform(1.5, 3.0), sigma, width)
+        seen = -canny.cannied(seen, low, low * dice.uniform(1.5, 3.0), sigma, width)
     else:
         softened = dice.choice((0.0, 0.6, 1.0, 1.5))
-        seen = drawing.gaussian(seen, softened) if softened else seen
+        seen = filters.gaussian(seen, softened) if softened else seen
         pencil = dice.choice((0.0, dice.uniform(0.1, 0.5), dice.uniform(0.1, 0.5), dice.random()))
         # The softer, the later it is black: lines begin sooner.
         under = dice.uniform(2, 24) if pencil == 0 else dice.uniform(-6, 10)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from bridge.learn import drawing, image
+from bridge.learn import canny, drawing, filters, image
 from bridge.learn.life import Life
 from bridge.learn.losses import similarity
 from bridge.museum.critic import STEADY_MEAN, STEADY_SPREAD
@@ -24,17 +24,17 @@ FINE = 2.0  # pixels of deviation of what counts as texture: less
 
 def pen(x: Tensor) -> Tensor:
     """What a pen would draw of (B, 3, H, W): the exercise that is marked."""
-    return drawing.thresholded(drawing.gaussian(drawing.light(x), 0.8), 15, 0, 0.3).expand_as(x)
+    return drawing.thresholded(filters.gaussian(filters.light(x), 0.8), 15, 0, 0.3).expand_as(x)
 
 
 def edges(x: Tensor) -> Tensor:
     """Its outlines, dark on light."""
-    return -drawing.cannied(x, 40, 100)
+    return -canny.cannied(x, 40, 100)
 
 
 def blurred(x: Tensor) -> Tensor:
     """Its light through eight times fewer pixels."""
-    return drawing.coarsened(drawing.light(x), 8.0).expand_as(x)
+    return drawing.coarsened(filters.light(x), 8.0).expand_as(x)
 
 
 @torch.no_grad()
@@ -79,8 +79,8 @@ def ssim(y: Tensor, x: Tensor) -> float:
 
 def texture(x: Tensor) -> Tensor:
     """(B,): the deviation of light from its blur by two pixels."""
-    seen = drawing.light(x)
-    return (seen - drawing.gaussian(seen, FINE)).flatten(1).std(1)
+    seen = filters.light(x)
+    return (seen - filters.gaussian(seen, FINE)).flatten(1).std(1)
 
 
 def saturation(x: Tensor) -> Tensor:
@@ -91,8 +91,8 @@ def saturation(x: Tensor) -> Tensor:
 def periodicity(x: Tensor, period: int) -> tuple[float, float]:
     """How strong what comes again every `period` pixels is, across and down, beside neighbouring
     frequencies: 1 is no stronger. Of (B, 3, H, W), the mean power of all lines of all pictures."""
-    fine = drawing.light(x)
-    fine = (fine - drawing.gaussian(fine, 4.0))[:, 0]
+    fine = filters.light(x)
+    fine = (fine - filters.gaussian(fine, 4.0))[:, 0]
     return _stands_out(fine, period), _stands_out(fine.transpose(1, 2), period)
 
 

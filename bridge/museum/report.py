@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bridge.files import whole
 from bridge.install import pip
-from bridge.learn import drawing
+from bridge.learn import drawing, filters
 from bridge.learn.life import Life
 from bridge.museum import marks
 from bridge.nets import hand
@@ -69,7 +69,7 @@ def of_hand(
 
 def drawing_of_light(x: Tensor) -> Tensor:
     """Its light, over the whole range."""
-    return drawing.levelled(drawing.light(x), 1.0).expand_as(x)
+    return drawing.levelled(filters.light(x), 1.0).expand_as(x)
 
 
 def curves(curve: Sequence[Mapping[str, float]], place: Path) -> None:
