@@ -23,16 +23,15 @@ import numpy as np
 import torch
 from platformdirs import user_data_dir
 
-from bridge import Refusal, __version__, nets, preset, trees, video
+from bridge import Refusal, __version__, going_on, nets, preset, trees, video
 from bridge.config import Config
 from bridge.control import web
 from bridge.control.ear import Ear
 from bridge.engine import Engine
 from bridge.frame import Frame
-from bridge.learn import autosave, brain, image, tuning, visit
+from bridge.learn import brain, image, tuning, visit
 from bridge.learn.autosave import Autosave
 from bridge.learn.learner import Learner
-from bridge.learn.life import Life
 from bridge.looks import Presets
 from bridge.params import Refused
 from bridge.pictures import Pictures
@@ -43,7 +42,6 @@ from bridge.video.takes import Takes
 log = logging.getLogger("bridge.play")
 
 LINES_CPU, LINES_GPU = 192, 540  # what a laptop's processor, and its graphics card, play easily
-NET = "paint"  # the network to begin with, where nothing says another
 
 
 @dataclass(slots=True)
@@ -79,7 +77,7 @@ class Instrument:
             if self.config.brain:
                 for life in self.engine.learner.running.lives.values():
                     if life.weights.lengths:
-                        both.callback(brain.save, life, _brain_of(life.name, self.config))
+                        both.callback(brain.save, life, going_on.brain_of(life.name, self.config))
 
     def _report(self, path: str, seconds: float) -> None:
         rows = self.engine.rows or []
@@ -109,7 +107,7 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
 
     An `ear` that is given stays its giver's to close; else the instrument has its own, if live.
     """
-    config = replace(config, net=_net(config), seed=_seed(config))
+    config = replace(config, net=going_on.net_of(config), seed=_seed(config))
     _keep_source(config)
     for option, place in (
         ("--brain", config.brain),
@@ -140,17 +138,19 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         receiver = video.open_receiver(source, live=live, loop=loops, device=where)
         opened.callback(receiver.close)
         size = _size(config, device, receiver)
-        brains = _brains(config)
-        state, size = _resumed(config, brains, size)
+        brains = going_on.brains_of(config)
+        state, size = going_on.resumed(config, brains, size)
         dice = random.Random(config.seed)
         hung = visit.pictures(config.museum, size, device, dice) if config.museum else ()
         make, settled = _settle(config, size, device)
         learner = make(settled.precision)
         learner.memory.hung = hung
-        if state and not _restored(learner, state, brains, time.perf_counter() if live else 0.0):
+        if state and not going_on.restored(
+            learner, state, brains, time.perf_counter() if live else 0.0
+        ):
             state = None
         if config.brain:
-            learner.prepare = partial(_remember, config)
+            learner.prepare = partial(going_on.remember, config)
             if not state:
                 learner.prepare(learner.life)
                 learner.announce()
@@ -212,17 +212,6 @@ def assemble(config: Config, ear: Ear | None = None) -> Instrument:
         return Instrument(config, space, engine, greeting, first, opened.pop_all())
 
 
-def _net(config: Config) -> str:
-    """The network to begin with: that which is asked for, or else the brain's, if it is there.
-    Raises Refusal for none of ours."""
-    if config.net is not None:
-        nets.net_class(config.net)
-        return config.net
-    told = brain.head(Path(config.brain).expanduser()) if config.brain else {}
-    name = told.get("network", NET)
-    return name if name in nets.NAMES else NET  # and then the brain is refused with the reason
-
-
 def _seed(config: Config) -> int:
     """Of all that is by chance: offline it is the same each time."""
     if config.seed is not None:
@@ -230,52 +219,10 @@ def _seed(config: Config) -> int:
     return 0 if config.offline else random.SystemRandom().randrange(1 << 31)
 
 
-def _brains(config: Config) -> Path:
-    """Where brains are kept; made when something is written there."""
-    place = config.brains or f"{user_data_dir('First Light', appauthor=False)}/brains"
-    return Path(place).expanduser()
-
-
 def _presets(config: Config) -> Path:
     """Where presets are kept; made when something is written there."""
     place = config.presets or f"{user_data_dir('First Light', appauthor=False)}/presets"
     return Path(place).expanduser()
-
-
-def _resumed(
-    config: Config, brains: Path, size: tuple[int, int]
-) -> tuple[autosave.State | None, tuple[int, int]]:
-    """What `--resume` goes on from, and the size to play at. A rig that starts by itself must
-    start: what cannot be read is told and set aside, and the network begins blank."""
-    if not config.resume:
-        return None, size
-    try:
-        state = autosave.read(brains)
-    except Refusal as problem:
-        log.warning("--resume: %s It is %s.", problem, autosave.set_aside(brains))
-        return None, size
-    if state is None:
-        log.info("--resume: nothing has been saved in %s yet; it begins blank.", brains)
-        return None, size
-    width, height = image.parse_size(state.size)
-    # Of lines alone the width is the source's, which at a start may not be there yet.
-    other = (width, height) != size if config.size else config.lines and height != size[1]
-    if other:
-        kept = autosave.set_aside(brains)
-        say = "--resume: what was saved is of %s, and %s was asked for; it begins blank, and"
-        log.warning(f"{say} the other is %s.", state.size, image.size_name(size), kept)
-        return None, size
-    return state, (width, height)
-
-
-def _restored(learner: Learner, state: autosave.State, brains: Path, now: float) -> bool:
-    try:
-        autosave.restore(learner, state, now)
-    except Refusal as problem:
-        log.warning("--resume: %s It is %s.", problem, autosave.set_aside(brains))
-        return False
-    log.info("--resume: it goes on from %s.", state.date)
-    return True
 
 
 def _play_in(space: AddressSpace, config: Config) -> dict[str, Any]:
@@ -288,19 +235,6 @@ def _play_in(space: AddressSpace, config: Config) -> dict[str, Any]:
             log.warning("--preset %s: %s", name, warning)
     _set(space, config.sets, "--set")
     return {a: v for a, v in space.preset().items() if a in asked}
-
-
-def _brain_of(name: str, config: Config) -> str:
-    """Where the brain of the network `name` is kept: `--brain` names that of `--net`, and others
-    that are switched to have theirs beside it (show.safetensors, show-ghost.safetensors)."""
-    place = Path(config.brain or "")
-    return str(place if name == config.net else place.with_stem(f"{place.stem}-{name}"))
-
-
-def _remember(config: Config, life: Life) -> None:
-    place = _brain_of(life.name, config)
-    if life.weights.lengths and Path(place).expanduser().exists():
-        brain.load(life, place)
 
 
 def _probe(option: str, place: Path) -> None:
@@ -337,7 +271,9 @@ def _settle(
     config: Config, size: tuple[int, int], device: torch.device
 ) -> tuple[Callable[[str], Learner], Settled]:
     """A maker of learners, and the precision and threads that suit this machine best."""
-    seed, net = _seed(config), config.net or NET
+    seed, net = config.seed, config.net
+    assert seed is not None  # `assemble` has chosen
+    assert net is not None
 
     def make(precision: str) -> Learner:
         dtype = tuning.PRECISIONS[precision]

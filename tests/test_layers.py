@@ -32,7 +32,7 @@ FLOORS = [
     {"video", "nets", "control"},
     {"learn"},
     {"engine", "bench", "museum", "devices", "watch"},
-    {"play", "show", "cli", "__main__"},
+    {"play", "going_on", "show", "cli", "__main__"},
 ]
 SAME_FLOOR = {  # the exceptions, each with its reason
     ("knob", "params"): "it binds a declaration",
@@ -54,6 +54,7 @@ SAME_FLOOR = {  # the exceptions, each with its reason
     ("tables", "params"): "the tables list the knobs",
     ("bench", "museum"): "it measures what is taught",
     ("watch", "devices"): "it goes on looking at what that lists",
+    ("play", "going_on"): "what it begins with",
     ("cli", "play"): "a subcommand",
     ("cli", "show"): "a subcommand",
     ("__main__", "cli"): "python -m bridge",
