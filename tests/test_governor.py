@@ -319,6 +319,7 @@ def test_one_colour_does_not_vary_whatever_the_colour():
 @pytest.mark.parametrize("name", ["tiles", "paint"])
 def test_it_survives_every_fader_at_its_ends_and_comes_back(name):
     source = [frame(32, 32, seed=i / 20) for i in range(60)]
-    found = survive.survive(Learner(name, (32, 32), seed=1), source, 500)
+    # Hands that do not ask for sixteen steps a frame most of the time: it takes a third as long.
+    found = survive.survive(Learner(name, (32, 32), seed=1), source, 500, seed=2)
     assert found.broken == 0
     assert found.returns[0] is not None

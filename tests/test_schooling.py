@@ -8,7 +8,7 @@ import torch
 from fakes.stage import frame
 from safetensors import safe_open
 
-from bridge import Refusal, cli, nets, parsers, play
+from bridge import Refusal, cli, going_on, nets, parsers, play
 from bridge.config import Config
 from bridge.learn import autosave, brain, schooling
 from bridge.learn.autosave import Autosave
@@ -306,27 +306,29 @@ def test_the_start_and_the_tree_say_what_it_was_taught_on(started):
 
 def test_a_network_that_is_asked_for_wins_and_says_how_the_other_opens(tmp_path):
     place = written(tmp_path, "hand")
-    assert play._net(Config(brain=str(place), net="tiles")) == "tiles"
+    assert going_on.net_of(Config(brain=str(place), net="tiles")) == "tiles"
     with pytest.raises(Refusal, match="open it with --net hand"):
         brain.load(learner("tiles").life, str(place))
 
 
 def test_a_brain_that_is_not_there_yet_is_paints(tmp_path):
-    assert play._net(Config(brain=str(tmp_path / "new.safetensors"))) == play._net(Config())
-    assert play._net(Config()) == "paint"
+    assert going_on.net_of(Config(brain=str(tmp_path / "new.safetensors"))) == going_on.net_of(
+        Config()
+    )
+    assert going_on.net_of(Config()) == "paint"
 
 
 def test_a_file_that_is_no_brain_is_refused_with_the_reason(tmp_path):
     place = tmp_path / "b.safetensors"
     place.write_bytes(b"no")
     with pytest.raises(Refusal, match="cannot be read as a brain"):
-        brain.load(learner(play._net(Config(brain=str(place)))).life, str(place))
+        brain.load(learner(going_on.net_of(Config(brain=str(place)))).life, str(place))
 
 
 def test_a_network_of_another_version_is_told_as_that(tmp_path):
     place = written(tmp_path, told={"network": "foot"})
     with pytest.raises(Refusal, match="no such network in this version"):
-        brain.load(learner(play._net(Config(brain=str(place)))).life, str(place))
+        brain.load(learner(going_on.net_of(Config(brain=str(place)))).life, str(place))
 
 
 # The way into a brain, and back to it
