@@ -90,6 +90,14 @@ def test_it_comes_with_the_brain_and_the_hand_knows_its_palettes(tmp_path):
     assert paint.told().tolist() == [[-1, 1, -1, -1, 3, -1, 0.5]]
 
 
+@pytest.mark.parametrize(("share", "colours"), [(0.0, 0.2), (0.25, 0.35), (0.5, 0.5), (1.0, 0.8)])
+def test_crossfade_goes_from_one_palette_to_the_other(share, colours):
+    paint = learner("hand").played[Paint]
+    paint.known = {"dark": torch.full((6,), 0.2), "light": torch.full((6,), 0.8)}
+    paint.palette, paint.palette_b, paint.crossfade = "dark", "light", share
+    assert paint.told()[0, 0] == pytest.approx(2 * colours - 1)
+
+
 def test_it_is_written_again_to_the_letter(tmp_path):
     large = TAUGHT | {"palettes": json.dumps({f"é {n}": [0.1] * 6 for n in range(4000)})}
     assert len(large["palettes"]) > 100_000
