@@ -71,7 +71,7 @@ def colours_apart(y: Tensor, x: Tensor, dice: random.Random) -> Tensor:
     """The same of their colours alone."""
     ways = torch.randn((DIRECTIONS, 3), generator=generator(dice))
     ways = (ways / ways.norm(dim=1, keepdim=True)).to(y)
-    return _sorted_apart(*(ways @ avg_pool2d(z, 2).flatten(2) for z in (y, x)))
+    return _sorted_apart(*(ways @ avg_pool2d(z, 4).flatten(2) for z in (y, x)))
 
 
 def _sorted_apart(one: Tensor, other: Tensor) -> Tensor:
@@ -80,51 +80,50 @@ def _sorted_apart(one: Tensor, other: Tensor) -> Tensor:
 
 
 def frequencies_apart(y: Tensor, x: Tensor) -> Tensor:
-    """How far apart the strength of each frequency is, across and down, as a ratio (mean absolute
+    """How far apart the strength of each frequency is in two spectra, as a ratio (mean absolute
     difference of logarithms).
 
     It is this that brings as much texture as the painting has, and that leaves no grid: a patch's
     own pattern stands out of the spectrum at its period, and nothing in a painting does.
     """
-    return (_spectrum(y, SLOWEST) - _spectrum(x, SLOWEST)).abs().mean((1, 2))
+    return (y[..., SLOWEST:] - x[..., SLOWEST:]).abs().mean((1, 2, 3))
 
 
-def pattern(y: Tensor) -> Tensor:
-    """(B,): how far what comes again every four or eight pixels stands out of a picture's spectrum,
-    or is missing in it: the squared logarithm of its power beside its neighbours'.
+def pattern(spectra: Tensor) -> Tensor:
+    """(B,): how far what comes again every four or eight pixels stands out of a picture's spectra,
+    or is missing in them: the squared logarithm of its power beside its neighbours'.
 
     Squared, so that what is true in the mean of many pictures has no pull: of what stands out
     alone, chance in each of them does, and a notch came of it; of the absolute, a grid stayed.
     """
     heard = []
-    power = _spectrum(y, 0)  # both ways, one after the other
-    for lines in power.chunk(2, 2):
-        width = lines.shape[2]
-        for tone in range(1, SIDE + 1):
-            at = (width - 1) * tone // SIDE
-            here = lines[..., at - 1 : at + 2].mean(2)
-            beside = torch.cat([lines[..., at - 6 : at - 2], lines[..., at + 3 : at + 7]], 2)
-            heard.append((here - beside.mean(2)).square().mean(1))
+    width = spectra.shape[3]
+    for tone in range(1, SIDE + 1):
+        at = (width - 1) * tone // SIDE
+        here = spectra[..., at - 1 : at + 2].mean(3)
+        beside = torch.cat([spectra[..., at - 6 : at - 2], spectra[..., at + 3 : at + 7]], 3)
+        heard.append((here - beside.mean(3)).square().mean((1, 2)))
     return torch.stack(heard).mean(0)
 
 
-def _spectrum(x: Tensor, slowest: int) -> Tensor:
-    """(B, 3, frequencies across and down): the logarithm of their power, mean over lines, from
-    `slowest` cycles in the picture on."""
+def spectra(x: Tensor) -> Tensor:
+    """(B, 2, 3, frequencies), across and down: the logarithm of each one's power, the mean of all
+    lines."""
     found = []
     for lines in (x, x.transpose(2, 3)):
         lines = lines - lines.mean(3, keepdim=True)
         window = torch.hann_window(lines.shape[3], device=x.device)
         power = torch.fft.rfft(lines * window, dim=3).abs().square().mean(2)
-        found.append((power[..., slowest:] + 1e-3).log())
-    return torch.cat(found, 2)
+        found.append((power + 1e-3).log())
+    return torch.stack(found, 1)
 
 
 def structure_apart(y: Tensor, x: Tensor) -> Tensor:
-    """1 − SSIM (Wang et al. 2004), of light from 0 to 1, means over squares of 8, every 4."""
+    """1 − SSIM (Wang et al. 2004), of light from 0 to 1, means over squares of 6, every 2: as wide
+    as the usual Gaussian of 1.5."""
 
     def mean(z: Tensor) -> Tensor:
-        return avg_pool2d(avg_pool2d(z, 4), 2, 1)
+        return avg_pool2d(avg_pool2d(z, 2), 3, 1)
 
     alike = similarity(y * 0.5 + 0.5, x * 0.5 + 0.5, mean, STEADY_MEAN, STEADY_SPREAD)
     return 1 - alike.mean((1, 2, 3))

@@ -32,6 +32,10 @@ class Crops:
         index = shards.chosen(self._odds, dice)
         return index, self.cut(self.museum.picture(index), dice)
 
+    def palette(self, dice: random.Random) -> Tensor:
+        """(1, 6): that of a picture by its share."""
+        return torch.tensor([self.museum.entries[shards.chosen(self._odds, dice)].palette])
+
     def cut(self, picture: Tensor, dice: random.Random) -> Tensor:
         """A crop by chance of (H, W, 3) uint8, as wide as it is seen on `LINES` lines; of a small
         picture the widest there is."""

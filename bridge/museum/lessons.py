@@ -12,7 +12,7 @@ of pictures' over all pictures of a step, so that it does not matter who has whi
 
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -29,10 +29,12 @@ from bridge.nets import hand
 PLAIN = 0.5  # share of a step's pictures that are to be given back plainly
 UNTOLD = 0.7  # share of those of which the palette is not told, but all paintings' one
 VAGUE = 0.025  # deviation of what is told of a palette
-STRUCTURE = 0.6  # beside the absolute error, plainly
-PATTERN = 0.1  # of patches, plainly and painted
-# As paint: near in place, nearer where only each 4×4 pixels' mean is asked for, and the rest.
-NEAR, NEAR_IN_MEAN, ALIKE, PATCHES, COLOURS, FREQUENCIES = 0.3, 1.0, 0.1, 0.5, 0.6, 0.05
+RECOLOURED = 0.5  # and of the others that are given another painting's colours, more or less
+STRUCTURE = 1.0  # beside the absolute error, plainly
+# As paint: near in place, nearer where only the mean of each 4×4 pixels is asked for, or that of
+# the whole picture, which the palette tells; and what is heard wherever it is.
+NEAR, NEAR_IN_MEAN, NEAR_IN_ALL, ALIKE = 0.15, 1.0, 1.0, 0.1
+PATCHES, COLOURS, FREQUENCIES, PATTERN = 0.5, 0.6, 0.1, 0.2
 CRITIC = 0.05
 CRITIC_FROM, HEEDED_FROM, HEEDED_WHOLLY = 0.15, 0.25, 0.40  # of the lesson
 VIEW = 64  # pixels of what the critic sees, wherever: it cannot know where patches begin
@@ -71,11 +73,24 @@ class Eye:
         pass
 
 
+class Exercise(NamedTuple):
+    """One picture of a step, on the host.
+
+    x, seen      the painting, (1, 3, H, W), and what is shown of it, (1, 1, H, W)
+    told, noise  as the hand takes them
+    """
+
+    x: Tensor
+    seen: Tensor
+    told: Tensor
+    noise: Tensor
+
+
 class Hand:
     """The hand gives paintings back out of what is left of them."""
 
     def __init__(self, pupil: Life, crops: Crops, batch: int, ours: Sequence[int]) -> None:
-        self._pupil, self._crops, self._batch, self._ours = pupil, crops, batch, ours
+        self._pupil, self._crops, self._batch = pupil, crops, batch
         assert isinstance(pupil.net, hand.Net)
         self._net = pupil.net
         self._device = pupil.weights.flat.device
@@ -85,32 +100,33 @@ class Hand:
         self._critic = judge.to(self._device)
         self._judge = Taught(Weights(self._critic, torch.float32), betas=(0.5, 0.99))
         self._all = all_together(crops)
+        plain = [one for one in ours if is_plain(one, batch)]
+        painted = [one for one in ours if not is_plain(one, batch)]
+        self._ours, self._plain = [*plain, *painted], len(plain)
 
     def loss(self, step: int, progress: float, rate: float) -> Tensor:
-        plain = [one for one in self._ours if is_plain(one, self._batch)]
-        painted = [one for one in self._ours if not is_plain(one, self._batch)]
-        x, y = self._answers(step, [*plain, *painted])
-        count = len(plain)
+        x, y = self._answers(step)
         dice = self._crops.dice(step)  # every process's alike
         # Squares that are compared begin anywhere: where patches begin, they would be blind to a
         # pattern that each patch has.
         y, x = shifted((y, x), dice)
+        count = self._plain
         wrong = plainly(y[:count], x[:count]).sum()
-        if painted:
+        if len(y) > count:
             wrong = wrong + self._as_paint(y[count:], x[count:], dice, progress, rate)
         return wrong / self._batch
 
-    def _answers(self, step: int, ours: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The paintings and what the hand makes of what is left of them: (B, 3, H, W)."""
-        x, seen, told, noise = (torch.cat(parts) for parts in zip(
-            *(self._exercise(step, one) for one in ours), strict=True
-        ))  # fmt: skip
+    def _answers(self, step: int) -> tuple[Tensor, Tensor]:
+        """The paintings, plain ones first, and what the hand makes of what is left of them:
+        (B, 3, H, W)."""
+        given = [self._exercise(step, one) for one in self._ours]
+        x, seen, told, noise = (torch.cat(p).to(self._device) for p in zip(*given, strict=True))
         dtype = self._pupil.weights.dtype
-        patches = image.patches(seen, self._net.patch, dtype)
+        patches = image.patches(seen.expand_as(x), self._net.patch, dtype)
         y, _ = self._net(patches, told.to(dtype), noise.to(dtype))
         return x, image.planes(y, self._net.patch)
 
-    def _exercise(self, step: int, one: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _exercise(self, step: int, one: int) -> Exercise:
         dice = self._crops.dice(step, one)
         plain = is_plain(one, self._batch)
         x = self._crops.draw(dice)[1]
@@ -118,13 +134,13 @@ class Hand:
         if plain and dice.random() < UNTOLD:
             palette = self._all
         else:
+            if dice.random() < RECOLOURED:
+                x = exercises.recoloured(x, self._crops.palette(dice), dice.random())
             palette = hand.palette_of(x) + VAGUE * torch.randn((1, 6), generator=chance)
         told = hand.standard(palette, 0.0 if plain else 1.0)
         width, height = (side // self._net.patch for side in self._crops.size)
         noise = hand.draw_noise((1, self._net.patch**2, height, width), chance)
-        x = x.to(self._device)
-        seen = exercises.shown(x, dice, plain)
-        return x, seen, told.to(self._device), noise.to(self._device)
+        return Exercise(x, exercises.shown(x, dice, plain), told, noise)
 
     def _as_paint(
         self, y: Tensor, x: Tensor, dice: random.Random, progress: float, rate: float
@@ -163,31 +179,31 @@ def is_plain(one: int, batch: int) -> bool:
 
 def plainly(y: Tensor, x: Tensor) -> Tensor:
     """(B,): how far a picture is from the painting, place by place."""
-    return (
-        (y - x).abs().mean((1, 2, 3))
-        + STRUCTURE * critic.structure_apart(y, x)
-        + PATTERN * critic.pattern(y)
-    )
+    return (y - x).abs().mean((1, 2, 3)) + STRUCTURE * critic.structure_apart(y, x)
 
 
 def as_paint(y: Tensor, x: Tensor, dice: random.Random) -> Tensor:
     """(B,): how far a picture is from the painting, without asking it to guess each stroke."""
     in_mean = avg_pool2d(y, 4) - avg_pool2d(x, 4)
+    in_all = y.mean((2, 3)) - x.mean((2, 3))
+    made, painted = critic.spectra(y), critic.spectra(x)
     return (
         NEAR * (y - x).abs().mean((1, 2, 3))
         + NEAR_IN_MEAN * in_mean.abs().mean((1, 2, 3))
+        + NEAR_IN_ALL * in_all.abs().mean(1)
         + ALIKE * critic.structure_apart(y, x)
         + PATCHES * critic.patches_apart(y, x, dice)
         + COLOURS * critic.colours_apart(y, x, dice)
-        + FREQUENCIES * critic.frequencies_apart(y, x)
-        + PATTERN * critic.pattern(y)
+        + FREQUENCIES * critic.frequencies_apart(made, painted)
+        + PATTERN * critic.pattern(made)
     )
 
 
 def shifted(pictures: Sequence[Tensor], dice: random.Random) -> list[Tensor]:
-    """All of each but a patch's width, the same of each."""
-    top, left = dice.randrange(critic.SIDE), dice.randrange(critic.SIDE)
-    height, width = (side - critic.SIDE for side in pictures[0].shape[-2:])
+    """All of each but two patches' width, the same of each: sides stay multiples of 8."""
+    less = 2 * critic.SIDE
+    top, left = dice.randrange(less), dice.randrange(less)
+    height, width = (side - less for side in pictures[0].shape[-2:])
     return [picture[..., top : top + height, left : left + width] for picture in pictures]
 
 
