@@ -19,11 +19,20 @@ from bridge.museum.critic import STEADY_MEAN, STEADY_SPREAD
 from bridge.nets import hand
 
 WINDOW, SPREAD = 11, 1.5  # SSIM's Gaussian, in pixels
+SOFT = 10.2  # levels of a pen's ink from grey to nearly black or white
 FINE = 2.0  # pixels of deviation of what counts as texture: less
 
 
 def pen(x: Tensor) -> Tensor:
-    """What a pen would draw of (B, 3, H, W): the exercise that is marked."""
+    """What a pen of soft ink would draw of (B, 3, H, W): half black ten levels under the mean of
+    its square of 15 pixels. It is what is marked, and in no exercise."""
+    seen = filters.gaussian(filters.light(x), 0.8)
+    over = seen - filters.boxed(seen, 15)
+    return torch.tanh(over / (SOFT * filters.LEVEL) + 1).expand_as(x)
+
+
+def pencil(x: Tensor) -> Tensor:
+    """And a soft pencil, as it is played."""
     return drawing.thresholded(filters.gaussian(filters.light(x), 0.8), 15, 0, 0.3).expand_as(x)
 
 
@@ -45,15 +54,18 @@ def given_back(life: Life, x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def painted(life: Life, seen: Tensor, palette: Tensor, grain: float) -> Tensor:
-    """What a hand makes of what it sees, (B, 3, H, W), with palettes (B or 1, 6): alike. The noise
-    is that of the start."""
+def painted(
+    life: Life, seen: Tensor, palette: Tensor, grain: float, noise: Tensor | None = None
+) -> Tensor:
+    """What a hand makes of what it sees, (B, 3, H, W), with palettes (B or 1, 6): alike. The noise,
+    (B, p·p, H/p, W/p), is that of the start where none is given."""
     net = life.net
     assert isinstance(net, hand.Net)
     device, dtype = life.weights.flat.device, life.weights.dtype
     patches = image.patches(seen.to(device), net.patch, dtype)
     told = hand.standard(palette.expand(len(seen), 6), grain).to(device, dtype)
-    noise = net.knobs.noise(hand.luma(patches)).expand(len(seen), -1, -1, -1)
+    light = hand.luma(patches)
+    noise = net.knobs.noise(light).expand_as(light) if noise is None else noise.to(light)
     return image.planes(net(patches, told, noise)[0], net.patch).clamp(-1, 1).cpu()
 
 
