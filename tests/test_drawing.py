@@ -75,6 +75,13 @@ def test_any_picture_of_any_size_stays_finite_and_in_range(way, size):
         assert torch.equal(x, kept)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_card_draws_as_a_processor_does(way):
+    x = scene(batch=2)
+    assert torch.allclose(way(x.cuda()).cpu(), way(x), atol=1e-5)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_one_plane_goes_in_and_comes_out_as_three_that_are_equal(way):
     gray = filters.light(scene())

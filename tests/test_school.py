@@ -10,7 +10,7 @@ import torch
 from fakes import museum as fake
 
 from bridge import Refusal, nets, parsers
-from bridge.learn import brain
+from bridge.learn import brain, filters
 from bridge.learn.life import Life
 from bridge.learn.shards import Shards
 from bridge.museum import critic, crops, exercises, lessons, marks, school
@@ -103,8 +103,7 @@ def test_an_exercise_has_no_colour_and_stays_in_range(plain):
     x = painting()
     for seed in range(40):
         seen = exercises.shown(x, random.Random(seed), plain)
-        assert seen.shape == x.shape
-        assert torch.equal(seen[:, 0], seen[:, 2])
+        assert seen.shape == (1, 1, *x.shape[2:])
         assert float(seen.abs().max()) <= 1
 
 
@@ -112,6 +111,45 @@ def test_an_exercise_follows_from_its_dice():
     x = painting()
     one, other = (exercises.shown(x, random.Random(9), False) for _ in range(2))
     assert torch.equal(one, other)
+
+
+def test_a_painting_is_recoloured_by_a_share_of_the_way_to_a_palette():
+    x = 0.5 * painting()
+    own, other = hand.palette_of(x), torch.tensor([[0.5, 0.4, 0.6, 0.1, 0.12, 0.08]])
+    assert torch.allclose(exercises.recoloured(x, other, 0.0), x, atol=1e-5)
+    for share in (0.5, 1.0):
+        found = hand.palette_of(exercises.recoloured(x, other, share))
+        assert torch.allclose(found, torch.lerp(own, other, share), atol=0.01)
+
+
+def test_a_colour_that_is_hardly_there_is_not_spread_into_noise():
+    x = torch.full((1, 3, 32, 32), -0.5) + 0.001 * painting(side=32)
+    wide = torch.tensor([[0.5, 0.5, 0.5, 0.3, 0.3, 0.3]])
+    found = exercises.recoloured(x, wide, 1.0)
+    assert torch.allclose(found.mean((2, 3)), torch.zeros(()), atol=0.02)
+    assert float(found.std()) < 0.01
+
+
+def test_what_is_told_of_a_palette_is_that_of_the_picture_to_be_given_back(museum, monkeypatch):
+    monkeypatch.setattr(lessons, "RECOLOURED", 1.0)
+    monkeypatch.setattr(lessons, "VAGUE", 0.0)
+    one = pupil(HAND, museum).lesson
+    recoloured = 0
+    for step in range(8):
+        given = one._exercise(step, 3)
+        assert torch.allclose(given.told, hand.standard(hand.palette_of(given.x), 1.0), atol=1e-5)
+        dice = one._crops.dice(step, 3)
+        recoloured += not torch.equal(one._crops.draw(dice)[1], given.x)
+    assert recoloured == 8
+
+
+def test_what_an_untold_picture_looks_like_is_left_alone(museum, monkeypatch):
+    monkeypatch.setattr(lessons, "RECOLOURED", 1.0)
+    monkeypatch.setattr(lessons, "UNTOLD", 1.0)
+    one = pupil(HAND, museum).lesson
+    for step in range(4):
+        drawn = one._crops.draw(one._crops.dice(step, 0))[1]
+        assert torch.equal(one._exercise(step, 0).x, drawn)
 
 
 def test_every_kind_of_exercise_comes_up(monkeypatch):
@@ -138,7 +176,7 @@ def test_lines_are_dark_on_light_most_of_the_time():
 JUDGES = {
     "patches": lambda y, x: critic.patches_apart(y, x, random.Random(0)),
     "colours": lambda y, x: critic.colours_apart(y, x, random.Random(0)),
-    "frequencies": critic.frequencies_apart,
+    "frequencies": lambda y, x: critic.frequencies_apart(critic.spectra(y), critic.spectra(x)),
     "structure": critic.structure_apart,
 }
 
@@ -180,7 +218,31 @@ def test_a_pattern_of_patches_is_heard_and_a_painting_has_none():
     x = 0.3 * torch.randn((1, 3, 128, 128), generator=torch.Generator().manual_seed(0))
     grid = torch.zeros(1, 1, 128, 128)
     grid[..., ::4] = 0.4
-    assert float(critic.pattern(x + grid)) > 2 * float(critic.pattern(x))
+    heard, chance = (float(critic.pattern(critic.spectra(y))) for y in (x + grid, x))
+    assert heard > 2 * chance
+
+
+def test_paint_is_asked_for_the_colour_of_the_whole_picture(monkeypatch):
+    x = 0.5 * painting()
+    rest = ["NEAR", "NEAR_IN_MEAN", "ALIKE", "PATCHES", "COLOURS", "FREQUENCIES", "PATTERN"]
+    for name in rest:
+        monkeypatch.setattr(lessons, name, 0.0)
+    tinted = x + torch.tensor([0.3, 0.0, 0.0]).view(1, 3, 1, 1)
+    wrong = lessons.as_paint(torch.cat([tinted, x.flip(3)]), torch.cat([x, x]), random.Random(0))
+    assert wrong.tolist() == pytest.approx([lessons.NEAR_IN_ALL * 0.1, 0], abs=1e-5)
+
+
+def test_squares_begin_anywhere_and_are_the_same_of_both():
+    x = painting(side=64)
+    begun = set()
+    for seed in range(40):
+        y, z = lessons.shifted((x, x), random.Random(seed))
+        assert torch.equal(y, z)
+        assert y.shape[2:] == (56, 56)
+        found = (x[0, 0].unfold(0, 56, 1).unfold(1, 56, 1) == y[0, 0]).all(-1).all(-1).nonzero()
+        begun.add(tuple(found[0].tolist()))
+    assert len(begun) > 20
+    assert {top for top, _ in begun} == {left for _, left in begun} == set(range(8))
 
 
 def test_the_critic_sees_a_place_and_not_the_whole():
@@ -215,6 +277,27 @@ def test_similarity_is_taken_of_light_from_black():
     assert marks.ssim(dark + 0.02, dark) > 0.9
 
 
+def test_a_pens_ink_is_half_black_ten_levels_under_what_is_around():
+    dot = torch.zeros(1, 3, 33, 33)
+    dot[..., 16, 16] = 1
+    under = float(filters.gaussian(dot, 0.8)[0, 0, 16, 16]) - 1 / 15**2  # of a dot's own light
+    levels = [0.0, 10.2, 20.4]
+    drawn = [marks.pen(-dot * level * filters.LEVEL / under)[0, 0, 16, 16] for level in levels]
+    assert drawn == pytest.approx([0.76, 0, -0.76], abs=0.01)
+
+
+def test_paint_is_of_the_noise_that_is_given(museum):
+    life = pupil(HAND, museum).mean()
+    x, palette = painting(side=32).repeat(2, 1, 1, 1), torch.full((1, 6), 0.3)
+    noise = hand.draw_noise((2, 16, 8, 8), torch.Generator().manual_seed(1))
+    stands, given = (
+        marks.painted(life, x, palette, 1.0),
+        marks.painted(life, x, palette, 1.0, noise),
+    )
+    assert torch.equal(stands[0], stands[1])
+    assert not torch.equal(given[0], given[1])
+
+
 def test_periodicity_hears_a_grid_and_no_noise():
     noise = 0.2 * torch.randn((2, 3, 256, 256), generator=torch.Generator().manual_seed(0))
     grid = noise.clone()
@@ -238,7 +321,7 @@ def test_texture_and_saturation_are_those_of_a_painting_beside_its_blur():
 
 
 def test_the_rate_comes_in_is_held_and_goes_out():
-    rates = [let_in(step, 1000) for step in range(1000)]
+    rates = [let_in(step, 1000, 0.1) for step in range(1000)]
     assert rates[0] == pytest.approx(1 / 50)
     assert rates[100] == rates[850] == 1
     assert rates[950] == pytest.approx(0.51, abs=0.01)
@@ -258,6 +341,17 @@ def test_a_pupil_that_was_put_away_becomes_what_it_would_have_become(museum, pla
     assert torch.equal(second.life.weights.flat, straight.life.weights.flat)
     assert torch.equal(second.mean().weights.flat, straight.mean().weights.flat)
     assert second.mean().weights.hash() != pupil(plan, museum).mean().weights.hash()
+
+
+CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+
+
+@CARD
+@pytest.mark.parametrize("plan", [HAND, EYE], ids=["hand", "eye"])
+def test_a_card_teaches_as_a_processor_does(museum, plan):
+    here, there = (Pupil(plan, museum, torch.device(kind)) for kind in ("cpu", "cuda"))
+    losses = [[float(one.turn()) for _ in range(plan.steps)] for one in (here, there)]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
 def test_a_hand_learns_and_so_does_its_critic(museum):
@@ -283,7 +377,7 @@ def test_half_of_a_step_is_plain():
 
 def test_a_plain_exercise_has_no_noise_and_a_painted_one_has(museum):
     one = pupil(HAND, museum)
-    told = [one.lesson._exercise(0, number)[2][0, -1] for number in range(4)]
+    told = [one.lesson._exercise(0, number).told[0, -1] for number in range(4)]
     assert told == [0, 0, 1, 1]
 
 
@@ -319,6 +413,22 @@ def test_two_processes_teach_as_one_does(museum, tmp_path):
 
 
 # The command
+
+
+def test_a_step_that_was_held_up_shortens_no_school(museum, monkeypatch):
+    clock, held_up = [0.0], iter([9, 9, 1, 40, 1, 1, 1, 7, 1, 1, 30])
+
+    class Slow:
+        def __init__(self, plan, museum, device):
+            self.plan = plan
+
+        def turn(self):
+            clock[0] += next(held_up)
+            return 0.0
+
+    monkeypatch.setattr(school, "Pupil", Slow)
+    monkeypatch.setattr(school.time, "perf_counter", lambda: clock[0])
+    assert school.steps_in(900, HAND, museum, torch.device("cpu")) == 900
 
 
 def go(folder, out, *words):

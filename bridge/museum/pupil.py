@@ -20,9 +20,10 @@ from bridge.museum.crops import Crops
 from bridge.museum.taught import Taught, summed
 
 RATE, WARM = 2e-3, 50  # steps in which the rate comes in
-# It is held, and goes out at the end only: the mean of the weights does what a long fading would,
-# and at the same time what is not in the lesson's pictures is met better (docs/log.md 23).
-FADED, LEAST = 0.1, 0.02  # share of the lesson in which it goes out, and to what share
+# Share of the lesson in which it goes out, and to what share. Of the hand at the end only: the mean
+# of its weights does what a long fading would, and at the same time what is not in the lesson's
+# pictures is met better (docs/log.md 23). An eye has never enough; a long fading is .15 dB more.
+FADED, LEAST = {"hand": 0.1, "eye": 1.0}, 0.02
 BETAS = 0.9, 0.99
 MEAN = 0.995  # how much of the mean stays at each step
 MOST_LOST = 20  # steps in a row whose gradient was not finite
@@ -73,7 +74,7 @@ class Pupil:
     def turn(self) -> Tensor:
         """One step. Answers its loss, (), over all processes' pictures. Raises Refusal where it
         has been no number for too long."""
-        rate = RATE * let_in(self.step, self.plan.steps)
+        rate = RATE * let_in(self.step, self.plan.steps, FADED[self.plan.lesson])
         loss = self.lesson.loss(self.step, self.step / self.plan.steps, rate)
         told = summed(loss.detach().clone())
         if self._taught.step(loss, rate):
@@ -120,7 +121,7 @@ class Pupil:
         self.step = self.life.learnt = step
 
 
-def let_in(step: int, steps: int) -> float:
-    """How much of the rate is let in at a step of so many, 0 to 1."""
-    left = (1 - step / steps) / FADED
+def let_in(step: int, steps: int, faded: float) -> float:
+    """How much of the rate is let in at a step of so many, 0 to 1, going out in a share of them."""
+    left = (1 - step / steps) / faded
     return min(1.0, (step + 1) / WARM) * (LEAST + (1 - LEAST) * min(1.0, left))
