@@ -6,6 +6,7 @@ On the frame thread, before the first frame.
 import logging
 from pathlib import Path
 
+import torch
 from platformdirs import user_data_dir
 
 from bridge import Refusal, nets
@@ -45,8 +46,30 @@ def brain_of(name: str, config: Config) -> str:
 
 def remember(config: Config, life: Life) -> None:
     place = brain_of(life.name, config)
-    if life.weights.lengths and Path(place).expanduser().exists():
+    if not life.weights.lengths:
+        return
+    if Path(place).expanduser().exists():
         brain.load(life, place)
+    else:
+        log.info("--brain %s: is not there yet; %s begins blank.", place, life.name)
+
+
+def keep(config: Config, life: Life) -> None:
+    """Save a network where `--brain` says, unless it is what is there, or is still blank: a show
+    that learns nothing leaves a school's file as the school made it. Raises Refusal."""
+    place = brain_of(life.name, config)
+    if life.weights.lengths and not _is_kept(life, Path(place).expanduser()):
+        brain.save(life, place)
+
+
+def _is_kept(life: Life, place: Path) -> bool:
+    if not place.exists():
+        return life.weights.hash() == life.hash
+    try:
+        flat = brain.opened(life, place)[1]
+    except Refusal:
+        return False
+    return torch.equal(flat.to(life.weights.flat), life.weights.flat)
 
 
 def resumed(

@@ -29,7 +29,7 @@ from bridge.control import web
 from bridge.control.ear import Ear
 from bridge.engine import Engine
 from bridge.frame import Frame
-from bridge.learn import brain, image, tuning, visit
+from bridge.learn import image, tuning, visit
 from bridge.learn.autosave import Autosave
 from bridge.learn.learner import Learner
 from bridge.looks import Presets
@@ -76,8 +76,7 @@ class Instrument:
                 both.callback(self._report, self.config.report, seconds)
             if self.config.brain:
                 for life in self.engine.learner.running.lives.values():
-                    if life.weights.lengths:
-                        both.callback(brain.save, life, going_on.brain_of(life.name, self.config))
+                    both.callback(going_on.keep, self.config, life)
 
     def _report(self, path: str, seconds: float) -> None:
         rows = self.engine.rows or []

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -125,6 +126,32 @@ def test_a_preset_that_names_a_network_is_told_of_that_network(tmp_path):
     assert [told[key] for key in ("net", "weights", "first_hash")] == [
         ghost[key] for key in ("net", "weights", "first_hash")
     ]
+
+
+def test_a_show_that_learns_nothing_leaves_the_brain_as_it_was_made(tmp_path):
+    brain = tmp_path / "b.safetensors"
+    offline("--brain", brain)
+    made = brain.read_bytes()
+    offline("--brain", brain, "--set", "/learn/on=0")
+    assert brain.read_bytes() == made
+    offline("--brain", brain)
+    assert brain.read_bytes() != made
+
+
+def test_a_brain_that_is_not_there_is_told_and_no_blank_one_is_put_in_its_place(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "bridge.play")
+    offline(
+        "--size",
+        "64x64",
+        "--net",
+        "hand",
+        "--brain",
+        tmp_path / "hnad.safetensors",
+        "--set",
+        "/learn/on=0",
+    )
+    assert "hnad.safetensors: is not there yet; hand begins blank." in caplog.text
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_network_has_a_brain_of_its_own_beside(tmp_path):
@@ -410,7 +437,7 @@ class Playing:
 def test_a_signal_ends_it_cleanly_with_every_file_playable(tmp_path, how):
     out = [word for end in ("mp4", "mkv") for word in ("--out", f"file:{tmp_path / f'a.{end}'}")]
     playing = Playing("--report", tmp_path / "r.json", "--brain", tmp_path / "b.safetensors", *out)
-    assert "network" in playing.greeting
+    assert "begins blank" in playing.greeting
     playing.until(frames=5)
     code, rest = playing.stop(how)
     assert code == 0
