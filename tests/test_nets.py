@@ -107,6 +107,22 @@ def test_a_blank_network_has_no_grid(name):
         )
 
 
+@pytest.mark.parametrize("part", ["head", "gate"])
+@torch.no_grad()
+def test_a_hand_has_no_grid_whatever_it_learns(part):
+    layer = blank("hand").get_submodule(part)
+    layer.weight.normal_(generator=torch.Generator().manual_seed(1))
+    layer.bias.normal_(generator=torch.Generator().manual_seed(2))
+    flat = torch.randn(1, 32, 1, 1, generator=torch.Generator().manual_seed(3))
+    inside = layer(flat.expand(1, 32, 6, 6))[..., 1:-1, 1:-1]
+    pixels = inside.view(16, -1, 4, 4)
+    assert torch.allclose(pixels, pixels.mean(0), atol=1e-4)
+    assert float(pixels.abs().max()) > 0.1
+    speck = torch.zeros(1, 32, 6, 6)
+    speck[0, 0, 3, 3] = 1
+    assert float(layer(speck)[..., 3, 3].std()) > 0.1  # within a patch there still is a picture
+
+
 def test_knobs_are_shared_by_all_networks_that_have_them():
     played = nets.knobs(torch.Generator())
     ghost, paint = nets.build("ghost", SIZE, played), nets.build("paint", SIZE, played)

@@ -80,42 +80,21 @@ def _sorted_apart(one: Tensor, other: Tensor) -> Tensor:
 
 
 def frequencies_apart(y: Tensor, x: Tensor) -> Tensor:
-    """How far apart the strength of each frequency is in two spectra, as a ratio (mean absolute
-    difference of logarithms).
-
-    It is this that brings as much texture as the painting has, and that leaves no grid: a patch's
-    own pattern stands out of the spectrum at its period, and nothing in a painting does.
-    """
-    return (y[..., SLOWEST:] - x[..., SLOWEST:]).abs().mean((1, 2, 3))
+    """How far apart the strength of each frequency is, across and down, as a ratio (mean absolute
+    difference of logarithms). It is this that brings as much texture as the painting has."""
+    return (_spectra(y) - _spectra(x)).abs().mean((1, 2))
 
 
-def pattern(spectra: Tensor) -> Tensor:
-    """(B,): how far what comes again every four or eight pixels stands out of a picture's spectra,
-    or is missing in them: the squared logarithm of its power beside its neighbours'.
-
-    Squared, so that what is true in the mean of many pictures has no pull: of what stands out
-    alone, chance in each of them does, and a notch came of it; of the absolute, a grid stayed.
-    """
-    heard = []
-    width = spectra.shape[3]
-    for tone in range(1, SIDE + 1):
-        at = (width - 1) * tone // SIDE
-        here = spectra[..., at - 1 : at + 2].mean(3)
-        beside = torch.cat([spectra[..., at - 6 : at - 2], spectra[..., at + 3 : at + 7]], 3)
-        heard.append((here - beside.mean(3)).square().mean((1, 2)))
-    return torch.stack(heard).mean(0)
-
-
-def spectra(x: Tensor) -> Tensor:
-    """(B, 2, 3, frequencies), across and down: the logarithm of each one's power, the mean of all
-    lines."""
+def _spectra(x: Tensor) -> Tensor:
+    """(B, 3, frequencies across and down): the logarithm of their power, mean over lines, from
+    `SLOWEST` cycles in the picture on."""
     found = []
     for lines in (x, x.transpose(2, 3)):
         lines = lines - lines.mean(3, keepdim=True)
         window = torch.hann_window(lines.shape[3], device=x.device)
         power = torch.fft.rfft(lines * window, dim=3).abs().square().mean(2)
-        found.append((power + 1e-3).log())
-    return torch.stack(found, 1)
+        found.append((power[..., SLOWEST:] + 1e-3).log())
+    return torch.cat(found, 2)
 
 
 def structure_apart(y: Tensor, x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch.nn.functional import avg_pool2d, pixel_unshuffle
 
 from bridge.frame import LUMA
 from bridge.nets import Answer, Knobs, Network
-from bridge.nets.layers import Head, Residual, double, halve, leak, one, three
+from bridge.nets.layers import EvenHead, EvenThree, Residual, double, halve, leak, one, three
 from bridge.params import Param, Reading
 
 WIDTHS = 32, 64, 96, 96  # channels at a quarter of the picture's side, an eighth, and so on
@@ -135,7 +135,7 @@ class Net(Network):
         self.bend, self.mood = Residual(WIDTHS[-1]), nn.Linear(TOLD, WIDTHS[-1])
         self.up = nn.ModuleList(map(double, WIDTHS[:0:-1], WIDTHS[-2::-1]))
         self.join = nn.ModuleList(one(2 * width, width) for width in WIDTHS[-2::-1])
-        self.head, self.gate = Head(first, self.patch), three(first, pixels)
+        self.head, self.gate = EvenHead(first, self.patch), EvenThree(first, pixels)
 
     def forward(self, x: Tensor, told: Tensor | None = None, noise: Tensor | None = None) -> Answer:
         """`x` is (B, 48, H/4, W/4). `told` (B, 7) and `noise` (B, 16, H/4, W/4), as the school

@@ -6,7 +6,7 @@ rate has pushed far out still passes a gradient and comes back (docs/log.md).
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import conv2d, leaky_relu
 
 ORTHOGONAL_MOST = 2_000_000  # numbers in a matrix; a larger one takes QR longer than a picture
 
@@ -43,11 +43,44 @@ class Head(nn.Conv2d):
         self.patch = patch
 
 
+class EvenHead(Head):
+    """A head by which what is flat stays flat."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, *evened(self, self.patch**2), padding=1)
+
+
+class EvenThree(nn.Conv2d):
+    """A 3×3 convolution to the pixels of a patch, by which what is flat stays flat."""
+
+    def __init__(self, inputs: int, pixels: int) -> None:
+        super().__init__(inputs, pixels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, *evened(self, self.out_channels), padding=1)
+
+
 class Still(nn.Conv2d):
     """A 1×1 convolution that begins at 0, for what is not asked until later."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 1)
+
+
+def evened(layer: nn.Conv2d, pixels: int) -> tuple[Tensor, Tensor]:
+    """The weights and biases of a layer whose outputs are `pixels` pixels, so that each has as much
+    of what is flat as the others: what they differ by in all is taken from every tap.
+
+    A patch's own pattern, which lies over a picture as a grid, is that difference. To ask for less
+    of it while teaching left a fifth of it, and there more where there is little else.
+    """
+    assert layer.bias is not None
+    by_pixel = layer.weight.view(pixels, -1, *layer.weight.shape[1:])
+    whole = by_pixel.sum((3, 4), keepdim=True)
+    taps = layer.weight.shape[2] * layer.weight.shape[3]
+    weight = by_pixel - (whole - whole.mean(0)) / taps
+    bias = layer.bias.view(pixels, -1)
+    return weight.flatten(0, 1), bias.mean(0).expand_as(bias).flatten()
 
 
 class Residual(nn.Module):
