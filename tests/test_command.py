@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import av
@@ -407,6 +408,7 @@ class Playing:
             [*command, *map(str, words)], stderr=subprocess.PIPE, text=True,
             cwd=Path(__file__).parents[1],
         )  # fmt: skip
+        weakref.finalize(self, self.process.kill)  # where a test fails before it stops it
         assert self.process.stderr is not None
         self.greeting = self.process.stderr.readline()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

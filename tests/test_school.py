@@ -435,6 +435,24 @@ def schooled(museum, tmp_path_factory):
     return out
 
 
+def test_a_museum_is_known_by_its_pictures_and_not_by_its_day(tmp_path):
+    one, later, other = (
+        fake.made(folder, counts)
+        for folder, counts in (
+            (made_in(tmp_path, "one"), (("a", 3), ("b", 2), ("c", 1))),
+            (made_in(tmp_path, "later"), (("a", 3), ("b", 2), ("c", 1))),
+            (made_in(tmp_path, "other"), (("a", 2), ("b", 3), ("c", 1))),
+        )
+    )
+    later.card["date"] = "2027-01-01"
+    assert school._known_by(one) == school._known_by(later) != school._known_by(other)
+
+
+def made_in(folder, name):
+    (folder / name).mkdir()
+    return folder / name
+
+
 def test_a_school_leaves_a_brain_that_opens(schooled):
     life = Life(
         "hand", (64, 96), nets.knobs(torch.Generator()), torch.device("cpu"), torch.float32, 1

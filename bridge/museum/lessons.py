@@ -33,7 +33,7 @@ RECOLOURED = 0.5  # and of the others that are given another painting's colours,
 STRUCTURE = 1.0  # beside the absolute error, plainly
 # As paint: near in place, nearer where only the mean of each 4×4 pixels is asked for, or that of
 # the whole picture, which the palette tells; and what is heard wherever it is.
-NEAR, NEAR_IN_MEAN, NEAR_IN_ALL, ALIKE = 0.2, 1.0, 1.0, 0.1
+NEAR, NEAR_IN_MEAN, NEAR_IN_ALL, ALIKE = 0.2, 1.0, 2.0, 0.1
 PATCHES, COLOURS, FREQUENCIES = 0.5, 0.6, 0.1
 CRITIC = 0.05
 CRITIC_FROM, HEEDED_FROM, HEEDED_WHOLLY = 0.15, 0.25, 0.40  # of the lesson
