@@ -57,7 +57,7 @@ def toned(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
     if kind == "coarse":
         seen = drawing.coarsened(seen, math.exp(dice.uniform(math.log(2), math.log(COARSEST))))
     # The palette is to say how light it all is: the light that is shown must not give it away.
-    return seen * dice.uniform(0.6, 1.2) + dice.uniform(-0.4, 0.4)
+    return seen * dice.uniform(0.6, 1.2) + dice.uniform(-0.3, 0.3)
 
 
 def lined(seen: Tensor, dice: random.Random, kind: str) -> Tensor:
