@@ -43,9 +43,12 @@ VIEW = 64  # pixels of what the critic sees, wherever: it cannot know where patc
 class Lesson(Protocol):
     """What a school needs of a lesson.
 
+    faded   share of the lesson in which the rate goes out
     loss    of this process's pictures of a step, to be descended: () float32
     state   what it keeps beside the pupil's weights
     """
+
+    faded: float
 
     def loss(self, step: int, progress: float, rate: float, /) -> Tensor: ...
     def state(self) -> dict[str, Tensor]: ...
@@ -54,6 +57,8 @@ class Lesson(Protocol):
 
 class Eye:
     """An autoencoder gives crops back."""
+
+    faded = 1.0  # it has never learnt enough: .15 dB more than in a tenth (docs/log.md 25)
 
     def __init__(self, pupil: Life, crops: Crops, batch: int, ours: Sequence[int]) -> None:
         self._pupil, self._crops, self._batch, self._ours = pupil, crops, batch, ours
@@ -88,6 +93,10 @@ class Exercise(NamedTuple):
 
 class Hand:
     """The hand gives paintings back out of what is left of them."""
+
+    # The mean of its weights does what a long fading would, and at the same time what is not in the
+    # lesson's pictures is met better (docs/log.md 23).
+    faded = 0.1
 
     def __init__(self, pupil: Life, crops: Crops, batch: int, ours: Sequence[int]) -> None:
         self._pupil, self._crops, self._batch = pupil, crops, batch

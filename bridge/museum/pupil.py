@@ -20,10 +20,7 @@ from bridge.museum.crops import Crops
 from bridge.museum.taught import Taught, summed
 
 RATE, WARM = 2e-3, 50  # steps in which the rate comes in
-# Share of the lesson in which it goes out, and to what share. Of the hand at the end only: the mean
-# of its weights does what a long fading would, and at the same time what is not in the lesson's
-# pictures is met better (docs/log.md 23). An eye has never enough; a long fading is .15 dB more.
-FADED, LEAST = {"hand": 0.1, "eye": 1.0}, 0.02
+LEAST = 0.02  # share of the rate that is left at the end of the lesson
 BETAS = 0.9, 0.99
 MEAN = 0.995  # how much of the mean stays at each step
 MOST_LOST = 20  # steps in a row whose gradient was not finite
@@ -74,7 +71,7 @@ class Pupil:
     def turn(self) -> Tensor:
         """One step. Answers its loss, (), over all processes' pictures. Raises Refusal where it
         has been no number for too long."""
-        rate = RATE * let_in(self.step, self.plan.steps, FADED[self.plan.lesson])
+        rate = RATE * let_in(self.step, self.plan.steps, self.lesson.faded)
         loss = self.lesson.loss(self.step, self.step / self.plan.steps, rate)
         told = summed(loss.detach().clone())
         if self._taught.step(loss, rate):
