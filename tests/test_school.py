@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -318,6 +319,15 @@ def test_the_rate_comes_in_is_held_and_goes_out():
     assert rates[100] == rates[850] == 1
     assert rates[950] == pytest.approx(0.51, abs=0.01)
     assert rates[-1] < 0.03
+
+
+@pytest.mark.parametrize(("plan", "left"), [(HAND, 1.0), (EYE, 0.51)], ids=["hand", "eye"])
+def test_a_hands_rate_is_held_and_an_eyes_goes_out_all_along(museum, plan, left, monkeypatch):
+    one = pupil(replace(plan, steps=1000), museum)
+    one.step, rates = 500, []
+    monkeypatch.setattr(one._taught, "step", lambda _loss, rate: rates.append(rate) or True)
+    one.turn()
+    assert rates == pytest.approx([2e-3 * left], rel=0.01)
 
 
 @pytest.mark.parametrize("plan", [HAND, EYE], ids=["hand", "eye"])
